@@ -1,0 +1,146 @@
+"""The command line: bassnet serve | render | demo | models.
+
+Flow: arguments -> server, render, demo_run, bundle. Those are imported after parsing, so help comes at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bassnet_osc import __version__
+from bassnet_osc.spec import BassNetError
+
+DEFAULT_MODEL = "a1-live"
+EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 0 done, 2 bad input, 130 interrupted."""
+    arguments = build_parser().parse_args(_attach_z(sys.argv[1:] if argv is None else argv))
+    try:
+        return int(arguments.command(arguments) or 0)
+    except (BassNetError, OSError) as error:
+        print(f"bassnet: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("bassnet: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    parser = argparse.ArgumentParser(
+        prog="bassnet", description="A bass guitar that listens to the mix, live over OSC."
+    )
+    parser.add_argument("--version", action="version", version=f"bassnet {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_render(commands)
+    _add_demo(commands)
+    _add_models(commands)
+    return parser
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser("serve", help="play live to OSC clients until Ctrl-C")
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)"
+    )
+    serve.add_argument("--port", type=_port, default=7770, help="UDP port, 1 to 65535 (default: %(default)s)")
+    _add_model(serve)
+    serve.add_argument(
+        "--provider",
+        choices=("auto", "cpu", "cuda", "coreml"),
+        default="auto",
+        help="where the model runs (default: %(default)s, the fastest that is installed)",
+    )
+    serve.set_defaults(command=_serve)
+
+
+def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    render = commands.add_parser("render", help="write the bass to a mix file")
+    render.add_argument(
+        "mix", nargs="+", type=Path, metavar="MIX", help="WAV, FLAC or OGG at 8 to 192 kHz; several are summed"
+    )
+    render.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="BASS", help="WAV or FLAC (24 bits) or OGG to write"
+    )
+    z = render.add_mutually_exclusive_group()
+    z.add_argument("--z", default="0,0", metavar="X,Y", help="point in the latent plane (default: %(default)s)")
+    z.add_argument(
+        "--z-file", type=Path, metavar="CSV", help="rows of seconds,x,y instead, with straight lines between them"
+    )
+    render.add_argument("--midi", type=Path, metavar="FILE", help="write the notes too, as a MIDI file")
+    render.add_argument("--plot", type=Path, metavar="FILE", help="draw the bass too, as a PNG of 1600 x 900")
+    _add_model(render)
+    render.set_defaults(command=_render)
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    demo = commands.add_parser("demo", help="hear it: a shipped mix crosses OSC and a bass comes back")
+    demo.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo-out"),
+        metavar="DIR",
+        help="folder for the sound, MIDI, picture and report (default: %(default)s)",
+    )
+    demo.add_argument("--fast", action="store_true", help="as fast as the answers come, not in real time")
+    demo.set_defaults(command=_demo)
+
+
+def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    models = commands.add_parser("models", help="list what is installed")
+    models.set_defaults(command=_models)
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        metavar="NAME",
+        help="which installed model, see `bassnet models` (default: %(default)s)",
+    )
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"a port is a whole number from 1 to 65535, got {text!r}")
+    return int(text)
+
+
+def _attach_z(argv: Sequence[str]) -> list[str]:
+    """Joins `--z -1,2` to `--z=-1,2`, which argparse would take for an option of its own."""
+    words, joined = iter(argv), []
+    for word in words:
+        joined.append(f"--z={next(words, '')}" if word == "--z" else word)
+    return joined
+
+
+def _render(arguments: argparse.Namespace) -> None:
+    from bassnet_osc.render import render
+
+    done = render(
+        arguments.mix,
+        arguments.output,
+        z=arguments.z,
+        z_file=arguments.z_file,
+        midi=arguments.midi,
+        picture=arguments.plot,
+        model=arguments.model,
+    )
+    for path, rate in done.resampled.items():
+        print(f"{path}: {rate} Hz, resampled to {done.sample_rate} Hz")
+    print(
+        f"{arguments.output}: {done.seconds:.1f} s at {done.sample_rate} Hz, "
+        f"{done.seconds / done.took_s:.1f} times real time, latency of {done.latency_samples} samples removed"
+    )
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from bassnet_osc.demo_run import run_demo
+
+    print(run_demo(arguments.out, fast=arguments.fast))

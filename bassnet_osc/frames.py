@@ -1,0 +1,58 @@
+"""The descriptor frames that flow from the stream to synth, notes and clients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Consecutive descriptor frames; frame i describes the mix at i hops after its first sample.
+
+    Shape:
+        - `f0_hz` (n,): fundamental in Hz, NaN where unvoiced
+        - `level_db` (n,): dBFS, a full-scale sine is 0
+        - `onset` (n,): onset probability in [0, 1]
+    """
+
+    first: int
+    f0_hz: Array
+    level_db: Array
+    onset: Array
+
+    def __len__(self) -> int:
+        return len(self.f0_hz)
+
+    def __getitem__(self, part: slice) -> Frames:
+        """A run of the frames; slices without a step only."""
+        start, stop, _ = part.indices(len(self))
+        stop = max(start, stop)
+        return Frames(
+            self.first + start, self.f0_hz[start:stop], self.level_db[start:stop], self.onset[start:stop]
+        )
+
+    @property
+    def end(self) -> int:
+        """Index of the frame after the last one."""
+        return self.first + len(self)
+
+    @staticmethod
+    def empty(first: int) -> Frames:
+        """No frames, the next of which would be `first`."""
+        none = np.zeros(0)
+        return Frames(first, none, none, none)
+
+    @staticmethod
+    def join(parts: list[Frames]) -> Frames:
+        """Concatenates runs that follow one another."""
+        return Frames(
+            parts[0].first,
+            np.concatenate([p.f0_hz for p in parts]),
+            np.concatenate([p.level_db for p in parts]),
+            np.concatenate([p.onset for p in parts]),
+        )

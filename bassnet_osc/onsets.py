@@ -1,0 +1,64 @@
+"""Onset curve and voicing -> attacks: the one decision that synth and notes share.
+
+What is plucked is what is noted, so both ask an `OnsetGate` and neither looks at the curve itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .frames import Array
+from .spec import DescriptorSpec
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+class OnsetGate:
+    """Causal attack decision: threshold with hysteresis, since a peak would need a later frame.
+
+    A note attacks in a voiced frame, where
+
+    - the curve rises through `onset_on` (it has been below `onset_off` since the last time), or
+    - voice starts after silence, whatever the curve says: a note must start. So a curve that peaks
+      shortly before the voice starts has its attack at the start of the voice, once.
+
+    Two attacks are `refractory_frames` apart at least. What the curve does earlier belongs to the attack
+    that was, and a voice that drops out and is back by then continues its note.
+    """
+
+    def __init__(self, spec: DescriptorSpec) -> None:
+        self._spec = spec
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to silence: the next voiced frame attacks."""
+        self._armed = True  # the curve has been below onset_off since it last rose through onset_on
+        self._was_voiced = False
+        self._age = self._spec.refractory_frames  # frames since the last attack
+
+    def process(self, onset: Array, voiced: BoolArray) -> BoolArray:
+        """Decides frame by frame; grouping does not matter.
+
+        Shape:
+            - `onset` (n,): onset probability in [0, 1]
+            - `voiced` (n,): whether the frame has a pitch
+            - returns (n,): whether a note attacks in this frame
+        """
+        attacks = np.zeros(len(onset), np.bool_)
+        for i in range(len(onset)):
+            attacks[i] = self._decide(float(onset[i]), bool(voiced[i]))
+        return attacks
+
+    def _decide(self, onset: float, voiced: bool) -> bool:
+        self._age += 1
+        rises = self._armed and onset >= self._spec.onset_on
+        starts = voiced and not self._was_voiced
+        attack = voiced and (rises or starts) and self._age >= self._spec.refractory_frames
+        # A rise is spent even where it may not attack: it belongs to the attack just before, or to the
+        # start of the voice just after.
+        self._armed = not rises and (self._armed or onset < self._spec.onset_off)
+        self._was_voiced = voiced
+        if attack:
+            self._age = 0
+        return attack

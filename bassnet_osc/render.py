@@ -1,0 +1,136 @@
+"""The offline door: mix files in, a bass file out, by the very stream that plays live.
+
+Flow: audio_files.Mix -> voice.Voice -> bass file, MIDI file, picture.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from bassnet_osc.audio_files import Audio, BassFile, Mix, check_output, check_sound_output, whole
+from bassnet_osc.bundle import Bundle
+from bassnet_osc.frames import Frames
+from bassnet_osc.latent import ZCurve
+from bassnet_osc.notes import notes_from_frames, write_midi
+from bassnet_osc.plot import plot_bass
+from bassnet_osc.spec import BassNetError, Spec
+from bassnet_osc.voice import Voice
+
+Z = Callable[[int], tuple[float, float]]  # frame index -> (x, y)
+
+
+class Delayed(Protocol):
+    """What `aligned` needs of a voice."""
+
+    @property
+    def latency_samples(self) -> int: ...
+
+    def process(self, block: Audio) -> Audio: ...
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a rendering was like; `seconds` of mix took `took_s` seconds."""
+
+    sample_rate: int
+    seconds: float
+    took_s: float
+    latency_samples: int
+    resampled: dict[Path, int]  # files that had another sample rate, and which
+
+
+def aligned(voice: Delayed, blocks: Iterable[Audio]) -> Iterator[Audio]:
+    """The bass without its latency: as long as the mix, time t of the one belongs to time t of the other."""
+    early = voice.latency_samples
+    for block in chain(blocks, [np.zeros(early, np.float32)]):
+        bass = voice.process(block)
+        dropped = min(early, len(bass))
+        early -= dropped
+        yield bass[dropped:]
+
+
+def render(
+    mixes: list[Path],
+    bass: Path,
+    z: str = "0,0",
+    z_file: Path | None = None,
+    midi: Path | None = None,
+    picture: Path | None = None,
+    model: str | None = None,
+) -> Rendered:
+    """Renders the sum of `mixes` to `bass`; the outputs appear all at the end or not at all.
+
+    Raises BassNetError on any bad input, before the model is loaded wherever the headers tell.
+    """
+    outputs = [path for path in (bass, midi, picture) if path is not None]
+    for i, path in enumerate(outputs):
+        check_output(path, mixes + outputs[:i])
+    check_sound_output(bass)
+    mix = Mix(mixes)
+    bundle = Bundle.load(model)
+    curve = z_curve(z, z_file, bundle.spec)
+    started = time.perf_counter()
+    with ExitStack() as stack:
+        bass_part, *more = [stack.enter_context(whole(path)) for path in outputs]
+        voice, frames = _write_bass(mix, bundle, curve, bass_part, bass)
+        parts = iter(more)
+        notes = notes_from_frames(frames, bundle.spec)
+        if midi is not None:
+            write_midi(next(parts), notes, bundle.spec.cqt.frame_rate)
+        if picture is not None:
+            z_points = np.array([curve(i) for i in range(len(frames))])
+            plot_bass(next(parts), mix, notes, frames, z_points, bundle.spec)
+    return Rendered(
+        mix.sample_rate,
+        mix.n_samples / mix.sample_rate,
+        time.perf_counter() - started,
+        voice.latency_samples,
+        mix.resampled,
+    )
+
+
+def z_curve(z: str, z_file: Path | None, spec: Spec) -> Z:
+    """The z of the command line: a fixed point "X,Y", or a CSV file "seconds,x,y"."""
+    if z_file is not None:
+        return ZCurve.load(z_file, spec)
+    point = parse_z(z, spec.model.z_limit)
+    return lambda frame: point
+
+
+def parse_z(text: str, limit: float) -> tuple[float, float]:
+    """"X,Y" to two finite numbers within `limit`; raises BassNetError otherwise."""
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise BassNetError(f"z must be two numbers X,Y; got {text!r}: write e.g. --z 0.5,-1") from None
+    if not (math.isfinite(x) and math.isfinite(y) and max(abs(x), abs(y)) <= limit):
+        raise BassNetError(f"z must lie in -{limit:g}..{limit:g} on both axes; got {text!r}: choose e.g. 0,0")
+    return x, y
+
+
+def _write_bass(mix: Mix, bundle: Bundle, z: Z, part: Path, path: Path) -> tuple[Voice, Frames]:
+    """Streams the mix through a voice into `part`; gives back the voice and the frames within the mix."""
+    runs = [Frames.empty(0)]
+    voice = Voice(bundle, mix.sample_rate, z, on_frames=runs.append)
+    progress = tqdm(
+        desc=path.name,
+        total=mix.n_samples / mix.sample_rate,
+        bar_format="{desc} {percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s, {remaining} left",
+        disable=None,
+    )
+    with progress, BassFile(part, path, mix.sample_rate) as file:
+        for block in aligned(voice, mix.blocks()):
+            file.write(block)
+            progress.update(len(block) / mix.sample_rate)
+    n_frames = math.ceil(mix.n_samples * bundle.spec.cqt.frame_rate / mix.sample_rate)
+    return voice, Frames.join(runs)[:n_frames]

@@ -1,0 +1,224 @@
+"""Every number of the project, once.
+
+Frozen, framework-free dataclasses that training, export and serving all import. A spec travels inside
+each checkpoint and each bundle (`model.json` and the ONNX metadata); nothing else types these numbers,
+and no command line sets them. This module imports the standard library alone.
+
+Flow: spec <- everything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+FORMAT = 1  # number of the bundle layout: names and shapes of the graphs below
+
+# Names of the ONNX tensors, in the order of the graphs' signatures.
+FRONTEND_INPUTS, FRONTEND_OUTPUTS = ("audio",), ("frames",)
+DECODER_INPUTS, DECODER_OUTPUTS = ("mix", "z"), ("f0", "level", "onset")
+ENCODER_INPUTS, ENCODER_OUTPUTS = ("mix", "bass"), ("mu", "log_var")
+
+
+class BassNetError(ValueError):
+    """A bad input from outside. Its text is one line: the rule, the value received, the mend."""
+
+
+@dataclass(frozen=True)
+class CqtSpec:
+    """The constant-Q (variable-Q with gamma > 0) analysis of section 4.1."""
+
+    sample_rate: int = 16_000  # Hz
+    hop_length: int = 160  # samples between frames: 10 ms
+    fmin: float = 27.5  # Hz, A0
+    n_bins: int = 264  # 88 semitones, three bins each
+    bins_per_octave: int = 36
+    alignment: Literal["causal", "centred"] = "causal"  # kernels end at the frame, or lie around it
+    gamma: float = 5.0  # Hz added to each bin's bandwidth f / Q: shortens the low kernels
+    log_gain: float = 100.0  # frames = log1p(log_gain |X|) / log1p(log_gain): a full-scale sine reads 1
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second."""
+        return self.sample_rate / self.hop_length
+
+    @property
+    def q(self) -> float:
+        """Quality factor f / bandwidth of the constant-Q part (nnAudio's and librosa's definition)."""
+        return 1.0 / (2.0 ** (1.0 / self.bins_per_octave) - 1.0)
+
+    @property
+    def frequencies(self) -> tuple[float, ...]:
+        """Centre frequency of each bin in Hz."""
+        return tuple(self.fmin * 2.0 ** (k / self.bins_per_octave) for k in range(self.n_bins))
+
+    @property
+    def kernel_lengths(self) -> tuple[int, ...]:
+        """Length of each bin's kernel in samples: ceil(sample_rate / (f / Q + gamma))."""
+        return tuple(math.ceil(self.sample_rate / (f / self.q + self.gamma)) for f in self.frequencies)
+
+    @property
+    def left(self) -> int:
+        """Samples before a frame's position that the frame hears."""
+        longest = self.kernel_lengths[0]
+        return longest if self.alignment == "causal" else (longest + 1) // 2
+
+    @property
+    def right(self) -> int:
+        """Samples from a frame's position onwards that the frame hears: its look-ahead."""
+        return 0 if self.alignment == "causal" else self.kernel_lengths[0] // 2
+
+
+@dataclass(frozen=True)
+class WindowSpec:
+    """The multi-resolution window of section 4.3 and the taper that overlap-adds its output.
+
+    A window is `window_frames` (the paper's b) frames, compressed to `n_steps` (a) steps in
+    log2(b / a) + 1 channels. Its output is taken from the `taper` frames that end `skip` frames before
+    the newest one and overlap-added every `taper / 2` frames.
+    """
+
+    n_steps: int = 10
+    window_frames: int = 80
+    anchor: Literal["end", "centre"] = "end"  # where the full resolution lies
+    taper: int = 4
+    skip: int = 2
+
+    def __post_init__(self) -> None:
+        ratio = self.window_frames / self.n_steps
+        if self.n_steps < 2 or self.n_steps % 2 or ratio < 1 or not math.log2(ratio).is_integer():
+            raise BassNetError(
+                f"a window a/b needs an even a of 2 or more and b = a, 2a, 4a, ...; got "
+                f"{self.n_steps}/{self.window_frames}: choose e.g. 10/80"
+            )
+        if self.taper < 4 or self.taper % 2:
+            raise BassNetError(
+                f"taper must be an even number of 4 frames or more (a Hann of 2 does not overlap); got "
+                f"{self.taper}: choose 4, 6, 8, ..."
+            )
+        if self.skip < 0 or self.skip + self.taper > self.window_frames:
+            raise BassNetError(
+                f"skip + taper must lie within the window of {self.window_frames} frames; got skip "
+                f"{self.skip} and taper {self.taper}: make one of them smaller"
+            )
+
+    @property
+    def n_channels(self) -> int:
+        """Number of resolutions: log2(b / a) + 1."""
+        return int(math.log2(self.window_frames / self.n_steps)) + 1
+
+    @property
+    def hop(self) -> int:
+        """Frames between consecutive windows: half the taper."""
+        return self.taper // 2
+
+    @property
+    def latency_frames(self) -> int:
+        """Frames between the newest frame heard and the oldest one still unfinished, at worst."""
+        return self.skip + self.taper - 2
+
+
+@dataclass(frozen=True)
+class DescriptorSpec:
+    """Scales and thresholds of f0, level and onset (section 4.2)."""
+
+    level_floor_db: float = -60.0  # level 0; level 1 is 0 dBFS, the power of a full-scale sine
+    level_n_fft: int = 512  # samples of the Hann window whose power is the level: 32 ms
+    gate_on_db: float = -40.0  # voiced from here ...
+    gate_off_db: float = -46.0  # ... until the level falls below this
+    onset_on: float = 0.5  # an onset fires when its curve rises through this ...
+    onset_off: float = 0.25  # ... and may fire again once it has fallen below this
+    refractory_frames: int = 5  # the shortest distance between two onsets
+
+    def level_to_db(self, level: float) -> float:
+        """Level in [0, 1] to dBFS."""
+        return self.level_floor_db * (1.0 - level)
+
+    def db_to_level(self, level_db: float) -> float:
+        """dBFS to level, clipped to [0, 1]."""
+        return min(1.0, max(0.0, 1.0 - level_db / self.level_floor_db))
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Sizes of the variational gated autoencoder (section 4.4; the paper has 128 maps)."""
+
+    n_maps: int = 32
+    n_blocks: int = 5
+    kernel_size: int = 3
+    latent_dim: int = 2
+    z_limit: float = 6.0  # z is clamped to [-z_limit, z_limit] at the door
+    z_smoothing_s: float = 0.03  # time constant of live z
+
+
+@dataclass(frozen=True)
+class Spec:
+    """All of it: what a checkpoint or a bundle says about itself."""
+
+    cqt: CqtSpec = field(default_factory=CqtSpec)
+    window: WindowSpec = field(default_factory=WindowSpec)
+    descriptor: DescriptorSpec = field(default_factory=DescriptorSpec)
+    model: ModelSpec = field(default_factory=ModelSpec)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain dictionary, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    def to_json(self) -> str:
+        """One line of JSON with sorted keys, equal for equal specs."""
+        return json.dumps(self.to_dict(), sort_keys=True)
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> Spec:
+        """Inverse of `to_dict`; raises BassNetError naming a missing or unknown field."""
+        parts = {"cqt": CqtSpec, "window": WindowSpec, "descriptor": DescriptorSpec, "model": ModelSpec}
+        _same_names("spec", parts.keys(), values)
+        built = {}
+        for name, cls in parts.items():
+            _same_names(f"spec.{name}", (f.name for f in dataclasses.fields(cls)), values[name])
+            built[name] = cls(**values[name])
+        return Spec(**built)
+
+    @staticmethod
+    def from_json(text: str) -> Spec:
+        """Inverse of `to_json`."""
+        return Spec.from_dict(json.loads(text))
+
+    def differences(self, other: Spec) -> list[str]:
+        """The fields in which two specs differ, each as 'cqt.gamma: 5.0 != 3.0'."""
+        mine, theirs = self.to_dict(), other.to_dict()
+        return [
+            f"{part}.{name}: {value!r} != {theirs[part][name]!r}"
+            for part, fields in mine.items()
+            for name, value in fields.items()
+            if value != theirs[part][name]
+        ]
+
+
+def _same_names(where: str, expected: Any, values: Any) -> None:
+    names = set(expected)
+    if not isinstance(values, dict) or set(values) != names:
+        got = set(values) if isinstance(values, dict) else set()
+        raise BassNetError(
+            f"{where} must have exactly the fields {sorted(names)}; missing {sorted(names - got)}, unknown "
+            f"{sorted(got - names)}: the file comes from another version, export it again"
+        )
+
+
+def live() -> Spec:
+    """Causal kernels, end-anchored 10/80 windows: 50 ms plus the resampler (design of this project)."""
+    return Spec()
+
+
+def studio() -> Spec:
+    """The paper's analysis: centred constant-Q kernels, centre-anchored 20/40 windows; for files."""
+    return Spec(
+        cqt=CqtSpec(alignment="centred", gamma=0.0),
+        window=WindowSpec(n_steps=20, window_frames=40, anchor="centre", taper=20, skip=10),
+    )
+
+
+PRESETS = {"live": live, "studio": studio}

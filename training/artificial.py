@@ -1,0 +1,186 @@
+"""The artificial songs of section 5.1 on disk: seed to notes to MIDI, audio and ground truth.
+
+    python -m training.artificial --data-set A1 --split train --songs 200 --seed 0 --out data/a1
+
+Song i lies in OUT/SPLIT/<i>: mix.wav, bass.wav, song.mid, truth.json. It depends on the seed, the data set,
+the split and i alone.
+
+Flow: bassnet_osc.spec, composition, render_midi ◀ artificial.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+import soundfile
+import soxr
+from tqdm import tqdm
+
+from bassnet_osc.spec import BassNetError, CqtSpec
+from training.composition import BEATS_PER_BAR, DATA_SETS, Song, compose
+from training.render_midi import Part, fluidsynth, midi_file, render, soundfont
+
+FLUIDSYNTH_GAIN = 0.4  # of mix and bass alike: the mixes of 280 songs peak at -11 to -3.4 dBFS
+OVERSAMPLING = 2  # FluidSynth aliases what its soundfont has above half the rate: render higher, then filter
+SPLITS = {"train": 0, "validation": 1, "test": 2}  # numbers in the seed
+
+
+@dataclass(frozen=True)
+class Origin:
+    """All that a song depends on."""
+
+    data_set: str
+    split: str
+    index: int
+    seed: int
+
+    def compose(self) -> Song:
+        """The song: the same whatever the number of songs or processes."""
+        data_set = DATA_SETS[self.data_set]
+        numbers = [self.seed, data_set.number, SPLITS[self.split], self.index]
+        return compose(np.random.default_rng(numbers), data_set)
+
+
+def truth(song: Song) -> dict[str, Any]:
+    """What is true of a song, ready for JSON; all times in seconds."""
+    beat_s, bar_s = song.beat_s, BEATS_PER_BAR * song.beat_s
+    return {
+        "tempo_bpm": 60.0 / beat_s,
+        "tonic": song.tonic,
+        "mode": song.mode,
+        "programs": list(song.programs),
+        "proportion": song.proportion,
+        "sample_rate": CqtSpec().sample_rate,
+        "seconds": song.seconds,
+        "bars": [
+            {
+                "start": i * bar_s,
+                "end": (i + 1) * bar_s,
+                "root": bar.chord.root,
+                "quality": bar.chord.quality,
+                "pattern": bar.pattern,
+            }
+            for i, bar in enumerate(song.bars)
+        ],
+        "bass": [
+            {
+                "onset": note.beat * beat_s,
+                "offset": (note.beat + note.length) * beat_s,
+                "pitch": note.pitch,
+                "velocity": note.velocity,
+            }
+            for note in song.bass
+        ],
+    }
+
+
+def make_song(origin: Origin, folder: Path) -> None:
+    """Composes and renders a song into a new folder, which appears whole or not at all.
+
+    Raises BassNetError if rendering fails or clips.
+    """
+    song = origin.compose()
+    # Beside the split, not in it: nobody who lists songs can meet a half one.
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.parent.name}-{folder.name}-", dir=folder.parent.parent))
+    try:
+        _midi(song, [*song.mix_parts(), *song.bass_parts()]).save(partial / "song.mid")
+        _write_audio(song, song.mix_parts(), partial / "mix.wav")
+        _write_audio(song, song.bass_parts(), partial / "bass.wav")
+        (partial / "truth.json").write_text(json.dumps({**asdict(origin), **truth(song)}, indent=1) + "\n")
+        partial.chmod(0o755)  # mkdtemp's folders are closed to others
+        os.rename(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _midi(song: Song, parts: Sequence[Part]) -> mido.MidiFile:
+    return midi_file(parts, song.tempo_us, n_beats=song.seconds / song.beat_s)
+
+
+def _write_audio(song: Song, parts: Sequence[Part], path: Path) -> None:
+    sample_rate = CqtSpec().sample_rate
+    rendered = render(_midi(song, parts), OVERSAMPLING * sample_rate, FLUIDSYNTH_GAIN, song.seconds)
+    audio = soxr.resample(rendered, OVERSAMPLING * sample_rate, sample_rate)
+    peak = float(np.abs(audio).max())
+    if peak >= 1.0:
+        raise BassNetError(f"songs must not clip; {path} peaks at {peak:.2f}: lower FLUIDSYNTH_GAIN")
+    soundfile.write(path, audio, sample_rate, subtype="PCM_16")
+
+
+def missing_songs(data_set: str, split: str, n_songs: int, seed: int, out: Path) -> dict[Path, Origin]:
+    """The folders that are still to be made; raises BassNetError where one holds a song of another origin."""
+    missing = {}
+    for index in range(n_songs):
+        folder, origin = out / split / f"{index:04d}", Origin(data_set, split, index, seed)
+        if not folder.exists():
+            missing[folder] = origin
+            continue
+        known = json.loads((folder / "truth.json").read_text())
+        found = {name: known.get(name) for name in asdict(origin)}
+        if found != asdict(origin):
+            raise BassNetError(f"{folder} must hold {asdict(origin)}; got {found}: choose another --out")
+    return missing
+
+
+def generate(data_set: str, split: str, n_songs: int, seed: int, out: Path, n_processes: int) -> int:
+    """Makes the missing songs among the first `n_songs` of a split; returns how many it made."""
+    fluidsynth(), soundfont()  # say what is missing once, before the processes start
+    missing = missing_songs(data_set, split, n_songs, seed, out)
+    (out / split).mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(n_processes, initializer=_leave_ctrl_c_to_the_parent) as pool:
+        try:
+            jobs = [pool.submit(make_song, origin, folder) for folder, origin in missing.items()]
+            n_done = n_songs - len(missing)
+            for job in tqdm(as_completed(jobs), total=n_songs, initial=n_done, unit="song", desc=split):
+                job.result()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return len(missing)
+
+
+def _leave_ctrl_c_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.artificial", description="Render artificial songs."
+    )
+    parser.add_argument("--data-set", choices=list(DATA_SETS), default="A1", help="default A1")
+    parser.add_argument("--split", choices=list(SPLITS), required=True, help="each has songs of its own")
+    parser.add_argument("--songs", type=int, required=True, help="number of songs of a minute each")
+    parser.add_argument("--seed", type=int, default=0, help="0 or more, default 0")
+    parser.add_argument("--out", type=Path, required=True, help="folder; songs come into OUT/SPLIT/0000 ...")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="default: all cores")
+    args = parser.parse_args(arguments)
+    if args.songs < 1 or args.seed < 0 or args.processes < 1:
+        parser.error("--songs and --processes must be 1 or more and --seed 0 or more")
+    try:
+        generate(args.data_set, args.split, args.songs, args.seed, args.out, args.processes)
+    except BassNetError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; the same command goes on from here\n")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""The Variational Gated Autoencoder (section 4.4, Figures 1 and 3), top to bottom in one file.
+
+    mix x  -> enc_x -> x factors --(x)--> enc_z -> mu, log_var          f_mu, f_sigma   (Eq. 1, 2)
+    bass y -> enc_y -> y factors --/
+    x factors * dec_z(z) -> dec_y (weights tied to enc_y) -> y_hat      g               (Eq. 4)
+    y_hat -> heads -> f0, level, onset                                  (lower right of Figure 1)
+
+Shapes: B batch, C resolution channels, T steps (the paper's a), F bins, M maps.
+Deviations from the paper, each with its reason, stand in the table of training/README.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bassnet_osc.spec import Spec
+
+HEAD_MAPS = 16  # features of the small heads that read descriptors off y_hat
+HARMONIC_TAPS = 61  # semitones that the f0 head sees around a bin: harmonics up to the fifth
+
+
+def dilations(extent: int, n_blocks: int, kernel_size: int) -> list[int]:
+    """Slowest geometric dilations whose stacked receptive field covers `extent` (section 5.3)."""
+    ratio = 1.0
+    while True:
+        steps = [round(ratio**i) for i in range(n_blocks)]
+        if 1 + (kernel_size - 1) * sum(steps) >= extent:
+            return steps
+        ratio += 0.005
+
+
+class ResidualBlock(nn.Module):
+    """Figure 3: a dilated convolution and a 1x1 convolution side by side, each normalised, added, rectified."""
+
+    def __init__(self, n_in: int, n_out: int, kernel_size: int, dilation: tuple[int, int]) -> None:
+        super().__init__()
+        padding = (dilation[0] * (kernel_size // 2), dilation[1] * (kernel_size // 2))
+        self.conv = nn.Conv2d(n_in, n_out, kernel_size, padding=padding, dilation=dilation, bias=False)
+        self.conv_norm = nn.BatchNorm2d(n_out)
+        self.skip = nn.Conv2d(n_in, n_out, 1, bias=False)
+        self.skip_norm = nn.BatchNorm2d(n_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, n_in, T, F) -> (B, n_out, T, F)"""
+        return F.relu(self.conv_norm(self.conv(x)) + self.skip_norm(self.skip(x)))
+
+
+class TransposedBlock(nn.Module):
+    """A residual block run backwards with the weights of `block`; its batch normalisations are its own.
+
+    At stride 1 a transposed convolution is a convolution with the kernel flipped and its two map axes
+    swapped; written so, it exports as a plain Conv. The last block puts out y_hat itself: neither
+    normalised nor rectified, because it is compared with y.
+    """
+
+    def __init__(self, block: ResidualBlock, last: bool) -> None:
+        super().__init__()
+        n_out = block.conv.in_channels
+        self._tied = [block]  # in a list: the weights belong to the encoder alone
+        self.last = last
+        self.bias = nn.Parameter(torch.zeros(n_out)) if last else None
+        self.conv_norm = nn.Identity() if last else nn.BatchNorm2d(n_out)
+        self.skip_norm = nn.Identity() if last else nn.BatchNorm2d(n_out)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """(B, n_out, T, F) of the tied block -> (B, n_in, T, F)"""
+        conv, skip = self._tied[0].conv, self._tied[0].skip
+        wide = F.conv2d(
+            h,
+            conv.weight.transpose(0, 1).flip(2, 3),
+            self.bias,
+            padding=conv.padding,
+            dilation=conv.dilation,
+        )
+        narrow = F.conv2d(h, skip.weight.transpose(0, 1))
+        y: Tensor = self.conv_norm(wide) + self.skip_norm(narrow)
+        return y if self.last else F.relu(y)
+
+
+def encoder(spec: Spec) -> nn.Sequential:
+    """enc_x or enc_y: stacked dilated residual blocks that see the whole window (section 4.4.1)."""
+    model, k = spec.model, spec.model.kernel_size
+    in_time = dilations(spec.window.n_steps, model.n_blocks, k)
+    in_frequency = dilations(spec.cqt.n_bins, model.n_blocks, k)
+    widths = [spec.window.n_channels] + [model.n_maps] * model.n_blocks
+    return nn.Sequential(
+        *(
+            ResidualBlock(n_in, n_out, k, dilation)
+            for n_in, n_out, dilation in zip(
+                widths, widths[1:], zip(in_time, in_frequency, strict=True), strict=False
+            )
+        )
+    )
+
+
+class Heads(nn.Module):
+    """Descriptors read off the predicted spectrogram: logits of f0 bins, level and onset."""
+
+    def __init__(self, n_channels: int, n_bins: int) -> None:
+        super().__init__()
+        self.smooth = nn.Conv2d(n_channels, HEAD_MAPS, (3, 7), padding=(1, 3))
+        # Taps three bins (a semitone) apart: harmonics 2 to 5 lie 12, 19, 24, 28 semitones above f0.
+        self.harmonics = nn.Conv2d(
+            HEAD_MAPS, n_channels, (1, HARMONIC_TAPS), padding=(0, 3 * (HARMONIC_TAPS // 2)), dilation=(1, 3)
+        )
+        self.f0_bias = nn.Parameter(torch.zeros(n_bins))
+        self.energy = nn.Conv1d(n_channels * n_bins, 2 * HEAD_MAPS, 3, padding=1)
+        self.curves = nn.Conv1d(2 * HEAD_MAPS, 2 * n_channels, 1)
+
+    def forward(self, y_hat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, C, T, F) -> f0 (B, C, T, F), level (B, C, T), onset (B, C, T), all logits"""
+        f0 = self.harmonics(F.relu(self.smooth(y_hat))) + self.f0_bias
+        h = self.energy(y_hat.transpose(2, 3).flatten(1, 2))  # (B, C F, T) -> (B, 2 HEAD_MAPS, T)
+        level, onset = self.curves(F.relu(h)).chunk(2, dim=1)
+        return f0, level, onset
+
+
+@dataclass
+class Prediction:
+    """What g puts out: y_hat (B, C, T, F) and logits f0 (B, C, T, F), level and onset (B, C, T)."""
+
+    y_hat: Tensor
+    f0: Tensor
+    level: Tensor
+    onset: Tensor
+
+
+class VGAE(nn.Module):
+    """f_mu, f_sigma and g of section 4.4.2. Inputs are multi-resolution windows (B, C, T, F)."""
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.spec = spec
+        m, latent_dim = spec.model.n_maps, spec.model.latent_dim
+        self.enc_x = encoder(spec)
+        self.enc_y = encoder(spec)
+        self.dec_y = nn.Sequential(
+            *(TransposedBlock(b, last=i == 0) for i, b in reversed(list(enumerate(self.enc_y))))
+        )
+        # Pooled over time and frequency, the product is blind to transposition: z can only say how the
+        # bass relates to the mix. Without the normalisation the posterior collapsed.
+        self.enc_z = nn.Sequential(
+            nn.BatchNorm1d(m), nn.Linear(m, 2 * m), nn.ReLU(), nn.Linear(2 * m, 2 * latent_dim)
+        )
+        self.dec_z = nn.Sequential(nn.Linear(latent_dim, 2 * m), nn.ReLU(), nn.Linear(2 * m, m))
+        self.heads = Heads(spec.window.n_channels, spec.cqt.n_bins)
+
+    def encode(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """mu and log sigma^2 of q(z | x, y), each (B, latent_dim) (Eq. 1, 2)."""
+        return self.encode_factors(self.enc_x(x), self.enc_y(y))
+
+    def encode_factors(self, x_factors: Tensor, y_factors: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from factors (B, M, T, F) that are at hand."""
+        with torch.autocast(x_factors.device.type, enabled=False):  # products and the latent in float32
+            pooled = (x_factors.float() * y_factors.float()).mean(dim=(2, 3))  # (B, M)
+            mu, log_var = self.enc_z(pooled).chunk(2, dim=1)
+        return mu, log_var
+
+    def decode(self, x: Tensor, z: Tensor) -> Prediction:
+        """g(x, z) (Eq. 4); z (B, latent_dim)."""
+        return self.decode_factors(self.enc_x(x), z)
+
+    def decode_factors(self, x_factors: Tensor, z: Tensor) -> Prediction:
+        """The same from the mix's factors."""
+        gains = self.dec_z(z)  # (B, M)
+        y_hat = self.dec_y(x_factors * gains[:, :, None, None])
+        return Prediction(y_hat, *self.heads(y_hat))
+
+
+def sample(mu: Tensor, log_var: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """z ~ N(mu, sigma) by reparametrisation (Eq. 3)."""
+    noise = torch.randn(mu.shape, generator=generator, device=mu.device)
+    return mu + noise * torch.exp(0.5 * log_var)

@@ -1,0 +1,273 @@
+"""Trains the VGAE on a folder of songs; can be stopped at any moment and resumed to the same result.
+
+    python -m training.train --data data/a1 --out runs/a1-live --preset live --steps 4000
+
+Writes into OUT: last.pt (to resume), best.pt (lowest validation loss of Eq. 10), log.csv (every loss term),
+each whole or not at all. The batch and the noise of step s depend on (seed, s) alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from bassnet_osc.spec import PRESETS, BassNetError, Spec
+from training.dataset import Song, change_gain, compressed, cut_windows, load_songs, random_pairs
+from training.model import VGAE
+from training.objective import Targets, Weights, test_terms, total, train_terms
+
+VALIDATION_PAIRS = 200  # fixed windows of the validation songs, for early stopping
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The knobs of a run; the model's own numbers are in its Spec."""
+
+    data: str  # folder with train/ and validation/
+    out: str  # folder of the run
+    steps: int = 4000  # length of the learning-rate schedule
+    minutes: float = math.inf  # stops earlier than that, wherever the schedule is
+    batch_pairs: int = 20  # pairs of neighbours in a step (section 5.3: batch size 20)
+    learning_rate: float = 2e-3  # peak of a one-cycle schedule; the paper's Adam has 1e-4, constant
+    weight_decay: float = 1e-4  # AdamW
+    kl_warmup: int = 1000  # steps until the KL terms have their weight: at once, the posterior collapses
+    gain_db: tuple[float, float] = (-18.0, 6.0)  # random gain of the mix: its level must not matter
+    validate_every: int = 200  # steps
+    patience: int = 10  # validations without improvement until it stops
+    cross: bool = True  # False is the ablation of section 6.3
+    seed: int = 0
+    device: str = "cpu"
+    weights: Weights = field(default_factory=Weights)
+
+
+def save_checkpoint(path: Path, values: dict[str, Any]) -> None:
+    """Writes a checkpoint whole or not at all."""
+    unfinished = path.with_suffix(".unfinished")
+    torch.save(values, unfinished)
+    os.replace(unfinished, path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Reads a checkpoint of save_checkpoint; tensors and plain values only, nothing is executed."""
+    try:
+        values: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise BassNetError(
+            f"{path} must be a checkpoint of training.train; it cannot be read ({type(error).__name__}): "
+            "train again or name another one"
+        ) from error
+    return values
+
+
+def load_model(path: Path) -> tuple[VGAE, dict[str, Any]]:
+    """The model of a checkpoint, ready to evaluate, and the checkpoint's other values."""
+    values = load_checkpoint(path)
+    model = VGAE(Spec.from_dict(values["spec"]))
+    model.load_state_dict(values["model"])
+    return model.eval(), values
+
+
+def learning_rate(step: int, config: TrainConfig) -> float:
+    """One cycle: linear rise over the first tenth, then half a cosine down to zero."""
+    rise = config.steps / 10
+    if step < rise:
+        return config.learning_rate * (step + 1) / rise
+    progress = min(1.0, (step - rise) / (config.steps - rise))
+    return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+class Run:
+    """A training run: model, optimiser, data and where it stands."""
+
+    def __init__(self, config: TrainConfig, spec: Spec) -> None:
+        self.config, self.spec = config, spec
+        self.out = Path(config.out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(config.seed)
+        # Channels last: the convolutions run nearly twice as fast on CPUs.
+        self.model = VGAE(spec).to(config.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=config.weight_decay)
+        self.songs = load_songs(Path(config.data) / "train", spec)
+        validation = load_songs(Path(config.data) / "validation", spec)
+        places = random_pairs(validation, VALIDATION_PAIRS, spec, np.random.default_rng(config.seed))
+        self.validation = self._batches(validation, places)
+        self.step, self.seconds, self.stale, self.best = 0, 0.0, 0, math.inf
+        if (self.out / "last.pt").exists():
+            self._resume(load_checkpoint(self.out / "last.pt"))
+
+    def _batches(self, songs: list[Song], places: list[tuple[int, int]]) -> list[tuple[Tensor, Targets]]:
+        size = 2 * self.config.batch_pairs
+        groups = [places[i : i + size] for i in range(0, len(places), size)]
+        return [self._to_device(*compressed(cut_windows(songs, g, self.spec), self.spec)) for g in groups]
+
+    def _to_device(self, x: Tensor, targets: Targets) -> tuple[Tensor, Targets]:
+        device = self.config.device
+        moved = Targets(**{name: t.to(device) for name, t in vars(targets).items()})
+        moved.y = moved.y.contiguous(memory_format=torch.channels_last)
+        return x.to(device, memory_format=torch.channels_last), moved
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(torch.device(self.config.device).type, dtype=torch.bfloat16)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a checkpoint holds."""
+        return {
+            "spec": self.spec.to_dict(),
+            "config": asdict(self.config),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "stale": self.stale,
+            "best": self.best,
+        }
+
+    def _resume(self, values: dict[str, Any]) -> None:
+        if differences := self.spec.differences(Spec.from_dict(values["spec"])):
+            raise BassNetError(
+                f"{self.out}/last.pt was trained with other numbers ({'; '.join(differences)}): "
+                "choose another --out or the same preset"
+            )
+        self.model.load_state_dict(values["model"])
+        self.optimizer.load_state_dict(values["optimizer"])
+        self.step, self.seconds = values["step"], values["seconds"]
+        self.stale, self.best = values["stale"], values["best"]
+
+    def train_batch(self, step: int) -> tuple[Tensor, Targets]:
+        """Pairs of step `step`, the mix at a random gain."""
+        config = self.config
+        rng = np.random.default_rng([config.seed, 1, step])
+        places = random_pairs(self.songs, config.batch_pairs, self.spec, rng)
+        windows = cut_windows(self.songs, places, self.spec)
+        gain = 10 ** (rng.uniform(*config.gain_db, size=len(places)) / 20)
+        windows.mix = change_gain(windows.mix, torch.from_numpy(gain).float(), self.spec)
+        return self._to_device(*compressed(windows, self.spec))
+
+    def train_step(self) -> dict[str, float]:
+        """One step of Eq. 9; returns the loss terms."""
+        config = self.config
+        x, targets = self.train_batch(self.step)
+        torch.manual_seed(config.seed * 1_000_003 + self.step)
+        self.model.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, config)
+        with self._autocast():
+            terms = train_terms(self.model, x, targets, config.cross)
+        loss = total(terms, config.weights, min(1.0, self.step / config.kl_warmup))
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        self.optimizer.step()
+        self.step += 1
+        return {"loss": loss.item()} | {name: value.item() for name, value in terms.items()}
+
+    def validate(self) -> dict[str, float]:
+        """Mean terms of Eq. 10 over the fixed validation windows."""
+        self.model.eval()
+        sums: dict[str, float] = {}
+        for x, targets in self.validation:
+            with self._autocast():
+                terms = test_terms(self.model, x, targets)
+            terms["loss"] = total(terms, self.config.weights)
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + value.item() / len(self.validation)
+        return sums
+
+    def log(self, kind: str, terms: dict[str, float]) -> None:
+        """Appends one long-format row per term: step, kind, term, value."""
+        path = self.out / "log.csv"
+        new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(["step", "kind", "term", "value"])
+            writer.writerows([self.step, kind, name, f"{value:.6g}"] for name, value in terms.items())
+
+    def checkpoint(self) -> dict[str, float]:
+        """Validates, keeps the best model and the last state."""
+        terms = self.validate()
+        self.log("validation", terms)
+        if terms["loss"] < self.best:
+            self.best, self.stale = terms["loss"], 0
+            save_checkpoint(self.out / "best.pt", self.state())
+        else:
+            self.stale += 1
+        save_checkpoint(self.out / "last.pt", self.state())
+        return terms
+
+    @property
+    def finished(self) -> bool:
+        """All steps done, time used up, or no improvement for `patience` validations."""
+        config = self.config
+        return (
+            self.step >= config.steps
+            or self.seconds >= 60 * config.minutes
+            or self.stale >= config.patience
+        )
+
+
+def train(config: TrainConfig, spec: Spec) -> Path:
+    """Trains until the run is finished; returns the best checkpoint's path."""
+    run = Run(config, spec)
+    bar = tqdm(total=config.steps, initial=run.step, unit="step", disable=None)
+    while not run.finished:
+        started = time.monotonic()
+        terms = run.train_step()
+        if run.step % 20 == 0:
+            run.log("train", terms)
+        run.seconds += time.monotonic() - started
+        if run.step % config.validate_every == 0 or run.finished:
+            validated = run.checkpoint()
+            bar.set_postfix_str(
+                f"f0 {validated['f0_finest']:.3f} level {validated['level_finest']:.3f} "
+                f"onset {validated['onset_finest']:.3f} kl {validated['kl']:.2f}"
+            )
+        bar.update()
+    bar.close()
+    return run.out / "best.pt"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    defaults = TrainConfig("", "")
+    parser = argparse.ArgumentParser(prog="python -m training.train", description="Train BassNet on songs.")
+    parser.add_argument("--data", required=True, help="folder with train/ and validation/")
+    parser.add_argument("--out", required=True, help="folder of the run; an existing run goes on")
+    parser.add_argument("--preset", choices=list(PRESETS), default="live", help="numbers of spec.py")
+    parser.add_argument("--steps", type=int, default=defaults.steps, help="default %(default)s")
+    parser.add_argument("--minutes", type=float, default=defaults.minutes, help="budget, default none")
+    parser.add_argument("--seed", type=int, default=0, help="default 0")
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    args = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    config = TrainConfig(
+        args.data, args.out, args.steps, args.minutes, seed=args.seed, device=args.device
+    )
+    try:
+        best = train(config, PRESETS[args.preset]())
+    except BassNetError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(f"stopped; the same command goes on from {args.out}/last.pt\n")
+        return 130
+    sys.stdout.write(f"{best}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
