@@ -16,12 +16,12 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from bassnet_osc.resample import HIGHEST_RATE, LOWEST_RATE
 from bassnet_osc.spec import BassNetError
 
 Audio = npt.NDArray[np.float32]
 
 READ_SIZE = 65_536  # samples read at a time
-SAMPLE_RATES = (8_000, 192_000)  # Hz, the lowest and the highest that the stream takes
 SUBTYPES = {".wav": "PCM_24", ".flac": "PCM_24", ".ogg": "VORBIS"}  # what can be written, by extension
 
 
@@ -36,7 +36,7 @@ class Mix:
         self.paths = paths
         headers = [_header(path) for path in paths]
         self.sample_rate = headers[0][0]
-        self.n_samples = max(round(n * self.sample_rate / rate) for rate, n in headers)
+        self.n_samples = max(_resampled_length(n, rate, self.sample_rate) for rate, n in headers)
         self.resampled = {
             path: rate for path, (rate, _) in zip(paths, headers, strict=True) if rate != self.sample_rate
         }
@@ -84,7 +84,9 @@ class BassFile:
         try:
             yield
         except soundfile.LibsndfileError as error:
-            raise BassNetError(f"{self._path} cannot be written ({error.error_string}): free the disk?") from None
+            raise BassNetError(
+                f"{self._path} cannot be written ({error.error_string}): free the disk?"
+            ) from None
 
 
 @contextmanager
@@ -126,12 +128,18 @@ def _header(path: Path) -> tuple[int, int]:
         raise BassNetError(f"{path} is empty: export it again")
     with _open(path) as file:
         rate, n_samples = int(file.samplerate), int(file.frames)
-    low, high = SAMPLE_RATES
-    if not low <= rate <= high:
-        raise BassNetError(f"{path}: the sample rate must lie in {low}..{high} Hz, got {rate}: resample it")
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise BassNetError(
+            f"{path}: the sample rate must lie in {LOWEST_RATE}..{HIGHEST_RATE} Hz; got {rate}: resample it"
+        )
     if n_samples == 0:
         raise BassNetError(f"{path} holds no samples: export it again")
     return rate, n_samples
+
+
+def _resampled_length(n_samples: int, from_rate: int, to_rate: int) -> int:
+    """What soxr makes of `n_samples`: the nearest whole number, halves upwards."""
+    return (2 * n_samples * to_rate + from_rate) // (2 * from_rate)
 
 
 def _open(path: Path) -> soundfile.SoundFile:
@@ -169,7 +177,7 @@ def _checked_blocks(path: Path, file: soundfile.SoundFile) -> Iterator[Audio]:
         if bad.any():
             at = position + int(bad.argmax())
             raise BassNetError(
-                f"{path}: samples must be finite numbers, got {block[bad][0].tolist()} at sample {at} "
+                f"{path}: samples must be finite numbers; got {block[bad][0].tolist()} at sample {at} "
                 f"({at / file.samplerate:.3f} s): export it again"
             )
         position += len(block)

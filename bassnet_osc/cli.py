@@ -9,11 +9,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bassnet_osc import __version__
+from bassnet_osc.bundle import DEFAULT
 from bassnet_osc.spec import BassNetError
 
-DEFAULT_MODEL = "a1-live"
+if TYPE_CHECKING:
+    from bassnet_osc.bundle import Bundle
+
+LEDGER_RATE = 48_000  # Hz: the sample rate for which latencies are told
 EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
 
 
@@ -21,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0 done, 2 bad input, 130 interrupted."""
     arguments = build_parser().parse_args(_attach_z(sys.argv[1:] if argv is None else argv))
     try:
-        return int(arguments.command(arguments) or 0)
+        arguments.command(arguments)
+        return 0
     except (BassNetError, OSError) as error:
         print(f"bassnet: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
@@ -49,7 +55,9 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)"
     )
-    serve.add_argument("--port", type=_port, default=7770, help="UDP port, 1 to 65535 (default: %(default)s)")
+    serve.add_argument(
+        "--port", type=_port, default=7770, help="UDP port, 0 to 65535, 0 for any (default: %(default)s)"
+    )
     _add_model(serve)
     serve.add_argument(
         "--provider",
@@ -63,15 +71,29 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     render = commands.add_parser("render", help="write the bass to a mix file")
     render.add_argument(
-        "mix", nargs="+", type=Path, metavar="MIX", help="WAV, FLAC or OGG at 8 to 192 kHz; several are summed"
+        "mix",
+        nargs="+",
+        type=Path,
+        metavar="MIX",
+        help="WAV, FLAC or OGG at 8 to 192 kHz; several are summed",
     )
     render.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="BASS", help="WAV or FLAC (24 bits) or OGG to write"
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        metavar="BASS",
+        help="WAV or FLAC (24 bits) or OGG to write",
     )
     z = render.add_mutually_exclusive_group()
-    z.add_argument("--z", default="0,0", metavar="X,Y", help="point in the latent plane (default: %(default)s)")
     z.add_argument(
-        "--z-file", type=Path, metavar="CSV", help="rows of seconds,x,y instead, with straight lines between them"
+        "--z", default="0,0", metavar="X,Y", help="point in the latent plane (default: %(default)s)"
+    )
+    z.add_argument(
+        "--z-file",
+        type=Path,
+        metavar="CSV",
+        help="rows of seconds,x,y instead, with straight lines between them",
     )
     render.add_argument("--midi", type=Path, metavar="FILE", help="write the notes too, as a MIDI file")
     render.add_argument("--plot", type=Path, metavar="FILE", help="draw the bass too, as a PNG of 1600 x 900")
@@ -100,15 +122,15 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model",
-        default=DEFAULT_MODEL,
+        default=DEFAULT,
         metavar="NAME",
         help="which installed model, see `bassnet models` (default: %(default)s)",
     )
 
 
 def _port(text: str) -> int:
-    if not (text.isdecimal() and 1 <= int(text) <= 65_535):
-        raise argparse.ArgumentTypeError(f"a port is a whole number from 1 to 65535, got {text!r}")
+    if not (text.isdecimal() and int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"a port is a whole number from 0 to 65535, got {text!r}")
     return int(text)
 
 
@@ -118,6 +140,37 @@ def _attach_z(argv: Sequence[str]) -> list[str]:
     for word in words:
         joined.append(f"--z={next(words, '')}" if word == "--z" else word)
     return joined
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    import logging
+
+    from bassnet_osc.bundle import Bundle
+    from bassnet_osc.server import Running, run
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    bundle = Bundle.load(arguments.model, arguments.provider)
+
+    def announce(running: Running) -> None:
+        print(f"{_ledger(bundle)}\nlistening on {running.host}:{running.port}, Ctrl-C ends it", flush=True)
+
+    run(bundle, arguments.host, arguments.port, announce)
+
+
+def _ledger(bundle: Bundle) -> str:
+    """The constant offset between mix and bass, part by part, for a client at LEDGER_RATE."""
+    from bassnet_osc.stream import Stream
+
+    stream = Stream(bundle, LEDGER_RATE, lambda frame: (0.0, 0.0))
+    total_ms = 1e3 * stream.latency_samples / LEDGER_RATE
+    rows = [*stream.latency_parts.items(), ("together", total_ms)]
+    return "\n".join(
+        [
+            f"model {bundle.name} on {bundle.provider}",
+            f"latency at {LEDGER_RATE} Hz, transport and computing apart:",
+        ]
+        + [f"  {part:<10}{ms:8.2f} ms {ms * LEDGER_RATE / 1e3:8.0f} samples" for part, ms in rows]
+    )
 
 
 def _render(arguments: argparse.Namespace) -> None:
@@ -138,6 +191,22 @@ def _render(arguments: argparse.Namespace) -> None:
         f"{arguments.output}: {done.seconds:.1f} s at {done.sample_rate} Hz, "
         f"{done.seconds / done.took_s:.1f} times real time, latency of {done.latency_samples} samples removed"
     )
+
+
+def _models(_: argparse.Namespace) -> None:
+    from bassnet_osc.bundle import Bundle, installed
+    from bassnet_osc.stream import Stream
+
+    rows = [("name", "preset", f"latency at {LEDGER_RATE // 1000} kHz", "trained on", "licence")]
+    for name in installed():
+        bundle = Bundle.load(name, provider="cpu")
+        latency_ms = 1e3 * Stream(bundle, LEDGER_RATE, lambda frame: (0.0, 0.0)).latency_samples / LEDGER_RATE
+        preset = "live" if bundle.spec.cqt.alignment == "causal" else "studio"
+        card = bundle.card
+        rows.append((name, preset, f"{latency_ms:.1f} ms", str(card["trained_on"]), str(card["licence"])))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _demo(arguments: argparse.Namespace) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .frames import Array
-from .spec import DescriptorSpec
+from bassnet_osc.frames import Array
+from bassnet_osc.spec import DescriptorSpec
 
 BoolArray = npt.NDArray[np.bool_]
 

@@ -16,8 +16,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
-from bassnet_osc.audio_files import Audio
+from bassnet_osc.audio_files import Audio, Mix
 from bassnet_osc.frames import Frames
 from bassnet_osc.notes import Note
 from bassnet_osc.spec import Spec
@@ -25,7 +26,7 @@ from bassnet_osc.spec import Spec
 Array = npt.NDArray[np.float64]
 
 SIZE_PX, DPI = (1600, 900), 100
-PITCHES = (24, 84)  # MIDI, C1 to C6: the bass and the harmony above it
+PITCHES = (24, 72)  # MIDI, C1 to C5: the bass and the harmony above it
 BINS_PER_SEMITONE = 4
 WINDOW_S = 0.2  # of the spectrogram
 COLUMNS = 1400  # of the spectrogram at most: about one per pixel
@@ -34,32 +35,20 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"  # Okabe and Ito's, told ap
 
 
 def plot_bass(
-    path: Path,
-    mix: Iterable[Audio],
-    n_samples: int,
-    sample_rate: int,
-    notes: Sequence[Note],
-    frames: Frames,
-    z_points: Array,
-    spec: Spec,
+    path: Path, mix: Mix, notes: Sequence[Note], frames: Frames, z_points: Array, spec: Spec
 ) -> None:
-    """Writes a PNG of 1600 x 900 pixels.
-
-    Shape:
-        - `mix`: blocks (n,) of `n_samples` in all, read once
-        - `z_points` (n_frames, 2): z at each of `frames`
-    """
+    """Writes a PNG of 1600 x 900 pixels; `z_points` (n_frames, 2) holds z at each of `frames`."""
     figure = Figure(figsize=(SIZE_PX[0] / DPI, SIZE_PX[1] / DPI), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     roll, curves, z_axes = figure.subplots(3, 1, sharex=True, height_ratios=[6, 2, 1.4])
-    seconds = n_samples / sample_rate
     times = (frames.first + np.arange(len(frames))) / spec.cqt.frame_rate
-    _draw_mix(roll, *pitch_spectrogram(mix, n_samples, sample_rate))
+    _draw_mix(roll, *pitch_spectrogram(mix.blocks(), mix.n_samples, mix.sample_rate))
     _draw_notes(roll, notes, spec)
     _draw_curves(curves, times, frames, spec)
     _draw_z(z_axes, times, z_points)
-    z_axes.set_xlim(0, seconds)
+    z_axes.set_xlim(0, mix.n_samples / mix.sample_rate)
     z_axes.set_xlabel("seconds")
+    z_axes.xaxis.set_major_locator(MaxNLocator(24, steps=[1, 2, 5, 6, 10], integer=True))
     figure.align_ylabels()
     figure.savefig(path, format="png")
 
@@ -132,6 +121,7 @@ def _draw_mix(axes: Axes, spectrogram: Array, column_s: float) -> None:
     axes.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves])
     axes.set_yticks(range(low, high + 1), minor=True)
     axes.set_ylim(low - 0.5, high)
+    axes.tick_params(axis="y", which="minor", length=2, width=0.4)
     axes.set_ylabel("pitch")
     axes.grid(axis="y", color=GREY, alpha=0.2, linewidth=0.6)
 
@@ -139,30 +129,37 @@ def _draw_mix(axes: Axes, spectrogram: Array, column_s: float) -> None:
 def _draw_notes(axes: Axes, notes: Sequence[Note], spec: Spec) -> None:
     rate = spec.cqt.frame_rate
     boxes = PatchCollection(
-        [Rectangle((n.start / rate, n.pitch - 0.45), (n.end - n.start) / rate, 0.9) for n in notes],
+        [
+            Rectangle((n.start_frame / rate, n.pitch - 0.5), (n.end_frame - n.start_frame) / rate, 1.0)
+            for n in notes
+        ],
         cmap="viridis",
-        edgecolor="white",
-        linewidth=0.6,
+        edgecolor="black",
+        linewidth=0.7,
     )
     boxes.set_array(np.array([note.velocity for note in notes]))
     boxes.set_clim(1, 127)
     axes.add_collection(boxes)
-    scale = axes.inset_axes((0.85, 0.955, 0.14, 0.02))
-    axes.figure.colorbar(boxes, cax=scale, orientation="horizontal", ticks=[1, 64, 127])
-    scale.set_title("velocity of the bass notes", fontsize=8, pad=3)
-    scale.tick_params(labelsize=7, length=2)
-    axes.set_title(f"Bass over the spectrogram of the mix: {len(notes)} notes", loc="left")
+    scale = axes.inset_axes((0.88, 1.02, 0.12, 0.018))
+    axes.figure.colorbar(boxes, cax=scale, orientation="horizontal", ticks=[1, 127])
+    scale.xaxis.set_ticks_position("top")
+    scale.set_title("velocity", fontsize=9, pad=-4)
+    scale.tick_params(labelsize=8, length=0)
+    axes.set_title(
+        f"bass notes ({len(notes)}) over the spectrogram of the mix", loc="left", y=1.01, fontsize=12
+    )
 
 
 def _draw_curves(axes: Axes, times: Array, frames: Frames, spec: Spec) -> None:
-    axes.plot(times, frames.level_db, color=BLUE, linewidth=1.2)
-    axes.set_ylim(spec.descriptor.level_floor_db, 0.0)
+    floor = spec.descriptor.level_floor_db
+    axes.fill_between(times, floor, frames.level_db, color=BLUE, alpha=0.35, linewidth=0.0)
+    axes.set_ylim(floor, 0.0)
     axes.set_ylabel("level (dBFS)", color=BLUE)
     onsets = axes.twinx()
     onsets.plot(times, frames.onset, color=ORANGE, linewidth=0.9)
     onsets.set_ylim(0.0, 1.02)
     onsets.set_ylabel("onset probability", color=ORANGE)
-    onsets.axhline(spec.descriptor.onset_on, color=ORANGE, linewidth=0.6, linestyle=":")
+    onsets.axhline(spec.descriptor.onset_on, color=ORANGE, linewidth=0.9, linestyle=":")
     axes.grid(axis="x", color=GREY, alpha=0.2, linewidth=0.6)
 
 

@@ -7,40 +7,27 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
 
 from bassnet_osc.audio_files import Audio, BassFile, Mix, check_output, check_sound_output, whole
-from bassnet_osc.bundle import Bundle
+from bassnet_osc.bundle import DEFAULT, Bundle
 from bassnet_osc.frames import Frames
-from bassnet_osc.latent import ZCurve
+from bassnet_osc.latent import Z, read_z_csv
 from bassnet_osc.notes import notes_from_frames, write_midi
-from bassnet_osc.plot import plot_bass
 from bassnet_osc.spec import BassNetError, Spec
 from bassnet_osc.voice import Voice
-
-Z = Callable[[int], tuple[float, float]]  # frame index -> (x, y)
-
-
-class Delayed(Protocol):
-    """What `aligned` needs of a voice."""
-
-    @property
-    def latency_samples(self) -> int: ...
-
-    def process(self, block: Audio) -> Audio: ...
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """What a rendering was like; `seconds` of mix took `took_s` seconds."""
+    """What a rendering was like; the bass for `seconds` of mix took `took_s` seconds."""
 
     sample_rate: int
     seconds: float
@@ -49,7 +36,7 @@ class Rendered:
     resampled: dict[Path, int]  # files that had another sample rate, and which
 
 
-def aligned(voice: Delayed, blocks: Iterable[Audio]) -> Iterator[Audio]:
+def aligned(voice: Voice, blocks: Iterable[Audio]) -> Iterator[Audio]:
     """The bass without its latency: as long as the mix, time t of the one belongs to time t of the other."""
     early = voice.latency_samples
     for block in chain(blocks, [np.zeros(early, np.float32)]):
@@ -66,7 +53,7 @@ def render(
     z_file: Path | None = None,
     midi: Path | None = None,
     picture: Path | None = None,
-    model: str | None = None,
+    model: str = DEFAULT,
 ) -> Rendered:
     """Renders the sum of `mixes` to `bass`; the outputs appear all at the end or not at all.
 
@@ -79,21 +66,23 @@ def render(
     mix = Mix(mixes)
     bundle = Bundle.load(model)
     curve = z_curve(z, z_file, bundle.spec)
-    started = time.perf_counter()
     with ExitStack() as stack:
-        bass_part, *more = [stack.enter_context(whole(path)) for path in outputs]
-        voice, frames = _write_bass(mix, bundle, curve, bass_part, bass)
-        parts = iter(more)
+        parts = {path: stack.enter_context(whole(path)) for path in outputs}
+        started = time.perf_counter()
+        voice, frames = _write_bass(mix, bundle, curve, parts[bass], bass)
+        took_s = time.perf_counter() - started
         notes = notes_from_frames(frames, bundle.spec)
         if midi is not None:
-            write_midi(next(parts), notes, bundle.spec.cqt.frame_rate)
+            write_midi(parts[midi], notes, bundle.spec.cqt.frame_rate)
         if picture is not None:
+            from bassnet_osc.plot import plot_bass
+
             z_points = np.array([curve(i) for i in range(len(frames))])
-            plot_bass(next(parts), mix, notes, frames, z_points, bundle.spec)
+            plot_bass(parts[picture], mix, notes, frames, z_points, bundle.spec)
     return Rendered(
         mix.sample_rate,
         mix.n_samples / mix.sample_rate,
-        time.perf_counter() - started,
+        took_s,
         voice.latency_samples,
         mix.resampled,
     )
@@ -102,13 +91,13 @@ def render(
 def z_curve(z: str, z_file: Path | None, spec: Spec) -> Z:
     """The z of the command line: a fixed point "X,Y", or a CSV file "seconds,x,y"."""
     if z_file is not None:
-        return ZCurve.load(z_file, spec)
+        return read_z_csv(z_file, spec)
     point = parse_z(z, spec.model.z_limit)
     return lambda frame: point
 
 
 def parse_z(text: str, limit: float) -> tuple[float, float]:
-    """"X,Y" to two finite numbers within `limit`; raises BassNetError otherwise."""
+    """'X,Y' to two finite numbers within `limit`; raises BassNetError otherwise."""
     try:
         x, y = (float(part) for part in text.split(","))
     except ValueError:

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .frames import Array, Frames
-from .onsets import OnsetGate
-from .spec import BassNetError, Spec
+from bassnet_osc.frames import Array, Frames
+from bassnet_osc.onsets import OnsetGate
+from bassnet_osc.spec import BassNetError, Spec
 
 BAND_HZ, BAND_SHARE = 5000.0, 0.45  # Hz; share of the sample rate: no harmonic sounds above either
 FADE_SHARE = 0.8  # harmonics fade from this share of the band's limit up to the limit
@@ -29,10 +29,11 @@ CONCEAL_DB_PER_FRAME = 0.5  # how fast a tone dies away that goes on without its
 
 # What the harmonics weigh before they are scaled to the frame's level; compared with a fingered bass.
 PICKUP = 0.21  # share of the string between bridge and pickup: combs the spectrum
-BODY_HZ, BODY_PER_F0 = 150.0, 1.5  # the tone that stays rolls off above BODY_HZ + BODY_PER_F0 f0
+BODY_HZ, BODY_PER_F0 = 150.0, 1.5  # the tone that stays rolls off above BODY_HZ + BODY_PER_F0 f0 ...
+BODY_SLOPE = 3.5  # ... as this power of the frequency
 PLUCK_HZ = 1500.0  # the brightness of the pluck rolls off above this
-PLUCK_SHARE = 0.5  # weight of the pluck beside the tone that stays
-PLUCK_DECAY_S, PLUCK_DECAY_HZ = 0.3, 1500.0  # it decays in this time at 0 Hz, in half of it at this f
+PLUCK_SHARE = 0.8  # weight of the pluck beside the tone that stays
+PLUCK_DECAY_S, PLUCK_DECAY_HZ = 0.2, 1500.0  # it decays in this time at 0 Hz, in half of it at this f
 
 _HARMONIC = np.arange(1, MAX_HARMONICS + 1, dtype=np.float64)
 _COMB = np.sin(np.pi * PICKUP * _HARMONIC) / np.sin(np.pi * PICKUP)
@@ -47,6 +48,18 @@ class _Tone:
     amplitudes: Array
 
 
+@dataclass(frozen=True)
+class _State:
+    """All that a frame leaves behind for the interval after it."""
+
+    frame: int
+    f0_hz: float
+    level_db: float
+    age: int  # frames since the last attack
+    tone: _Tone | None  # what sounds from this frame on, None for silence
+    tail: _Tone | None  # what the attack at this frame ends
+
+
 class Synth:
     """Plays frames: plucked at attacks, gliding elsewhere, silent where unvoiced.
 
@@ -55,7 +68,7 @@ class Synth:
     """
 
     def __init__(self, sample_rate: int, spec: Spec) -> None:
-        self._sample_rate = sample_rate  # Hz
+        self._sample_rate = sample_rate
         self._spec = spec
         self._limit_hz = min(BAND_HZ, BAND_SHARE * sample_rate)
         self._gate = OnsetGate(spec.descriptor)
@@ -64,12 +77,7 @@ class Synth:
     def reset(self) -> None:
         """Back to the state after construction."""
         self._gate.reset()
-        self._frame: int | None = None  # index of the newest frame, None before the first
-        self._f0_hz, self._level_db = math.nan, self._spec.descriptor.level_floor_db  # of that frame
-        self._age = 0  # frames since the last attack
-        self._tone: _Tone | None = None  # what sounds from that frame on, None for silence
-        self._tail: _Tone | None = None  # what an attack at that frame cuts off
-        self._rises = False  # whether that frame is an attack
+        self._state: _State | None = None  # as of the newest frame
 
     def process(self, frames: Frames) -> npt.NDArray[np.float32]:
         """Audio from the last frame of the previous call to the last one given; the first only starts it.
@@ -80,28 +88,137 @@ class Synth:
         Raises:
             BassNetError: the frames do not follow those of the previous call.
         """
-        if self._frame is not None and len(frames) and frames.first != self._frame + 1:
+        if self._state and len(frames) and frames.first != self._state.frame + 1:
             raise BassNetError(
-                f"frames must follow one another; expected frame {self._frame + 1}, got {frames.first}: "
-                f"reset the synth to start anew"
+                f"frames must follow one another; expected frame {self._state.frame + 1}, got "
+                f"{frames.first}: reset the synth to start anew"
             )
         attacks = self._gate.process(frames.onset, ~np.isnan(frames.f0_hz))
         audio = [np.zeros(0)]
         for i in range(len(frames)):
-            audio.append(self._advance(frames[i : i + 1], bool(attacks[i])))
+            f0_hz, level_db = float(frames.f0_hz[i]), float(frames.level_db[i])
+            audio.append(self._advance(frames.first + i, f0_hz, level_db, bool(attacks[i])))
         return np.concatenate(audio).astype(np.float32)
 
     def conceal(self, n_frames: int) -> Frames:
         """Frames to process in place of missing ones: the tone goes on, dying away. Changes no state."""
-        first = 0 if self._frame is None else self._frame + 1
-        level_db = self._level_db - CONCEAL_DB_PER_FRAME * np.arange(1, n_frames + 1)
-        sounds = level_db >= self._spec.descriptor.gate_off_db
-        return Frames(first, np.where(sounds, self._f0_hz, math.nan), level_db, np.zeros(n_frames))
+        floor_db, gate_db = self._spec.descriptor.level_floor_db, self._spec.descriptor.gate_off_db
+        last = self._state or _State(-1, math.nan, floor_db, 0, None, None)
+        level_db = last.level_db - CONCEAL_DB_PER_FRAME * np.arange(1, n_frames + 1)
+        f0_hz = np.where(level_db < gate_db, math.nan, last.f0_hz)
+        return Frames(last.frame + 1, f0_hz, np.maximum(level_db, floor_db), np.zeros(n_frames))
 
-    def _advance(self, frame: Frames, attack: bool) -> Array:
-        """Moves on by one frame; the audio of the interval before it, nothing before the first."""
-        f0_hz, level_db = float(frame.f0_hz[0]), float(frame.level_db[0])
-        self._age = 0 if attack else self._age + 1
-        tone = self._tone
-        if attack: 
-        ...
+    def _advance(self, frame: int, f0_hz: float, level_db: float, attack: bool) -> Array:
+        """Moves on to the next frame; the audio of the interval up to it, none for the very first."""
+        last, voiced = self._state, not math.isnan(f0_hz)
+        start, age = (last.tone, last.age + 1) if last else (None, 0)
+        if start is None and voiced and not attack:  # a voice that dropped out comes back within its note
+            start = _Tone(f0_hz, 0.0, np.zeros(MAX_HARMONICS))
+        if start is None:
+            end = None
+        elif last and attack:  # the tone before neither glides nor swells towards the one that ends it
+            end = self._reach(start, start.f0_hz, min(level_db, last.level_db), age)
+        elif voiced:
+            end = self._reach(start, f0_hz, level_db, age)
+        else:
+            end = self._reach(start, start.f0_hz, -math.inf, age)
+        audio = self._interval(last, start, end) if last else np.zeros(0)
+        if attack:
+            tone = _Tone(f0_hz, _pluck_phase(f0_hz), self._amplitudes(f0_hz, level_db, 0))
+            self._state = _State(frame, f0_hz, level_db, 0, tone, tail=end)
+        else:
+            self._state = _State(frame, f0_hz, level_db, age, end if voiced else None, tail=None)
+        return audio
+
+    def _reach(self, start: _Tone, f0_hz: float, level_db: float, age: int) -> _Tone:
+        """The tone a frame after `start`, its frequency having moved in a straight line."""
+        cycles = 0.5 * (start.f0_hz + f0_hz) / self._spec.cqt.frame_rate
+        phase = (start.phase + 2.0 * math.pi * cycles) % (2.0 * math.pi)
+        return _Tone(f0_hz, phase, self._amplitudes(f0_hz, level_db, age))
+
+    def _interval(self, last: _State, start: _Tone | None, end: _Tone | None) -> Array:
+        """The samples between two frames. The first RISE_S after an attack pass from `last.tail`."""
+        t = self._times(last.frame)
+        if start is None or end is None:
+            return np.zeros(len(t))
+        audio = self._sound(start, end, t)
+        if last.age == 0:
+            t = t[t < RISE_S * self._spec.cqt.frame_rate]
+            rise = _smooth_step(t / (RISE_S * self._spec.cqt.frame_rate))
+            audio[: len(t)] *= rise
+            if last.tail:
+                audio[: len(t)] += (1.0 - rise) * self._sound(last.tail, last.tail, t)
+        return audio
+
+    def _times(self, frame: int) -> Array:
+        """When the samples of the interval after `frame` come, as shares of the interval in [0, 1)."""
+        unit, step = self._sample_rate * self._spec.cqt.hop_length, self._spec.cqt.sample_rate
+        first, end = -(-frame * unit // step), -(-(frame + 1) * unit // step)  # ceil
+        return (first * step - frame * unit + step * np.arange(end - first)) / unit
+
+    def _sound(self, start: _Tone, end: _Tone, t: Array) -> Array:
+        """Samples (n,) at times t (n,) of a tone on its way from `start` to `end`."""
+        slope = end.f0_hz - start.f0_hz
+        turn = 2.0 * math.pi / self._spec.cqt.frame_rate
+        phase = start.phase + turn * (start.f0_hz + 0.5 * slope * t) * t
+        n_harmonics = min(MAX_HARMONICS, int(self._limit_hz / min(start.f0_hz, end.f0_hz)))
+        if n_harmonics == 0:
+            return np.zeros(len(t))
+        sines = _sines(phase, n_harmonics)  # (n_harmonics, n)
+        n_full = int(FADE_SHARE * self._limit_hz / max(start.f0_hz, end.f0_hz))
+        sines[n_full:] *= self._band(np.outer(_HARMONIC[n_full:n_harmonics], start.f0_hz + slope * t))
+        amplitudes = np.stack([start.amplitudes[:n_harmonics], end.amplitudes[:n_harmonics]])
+        before, after = np.einsum("jk,kn->jn", amplitudes, sines)
+        audio: Array = before + (after - before) * t
+        return audio
+
+    def _amplitudes(self, f0_hz: float, level_db: float, age: int) -> Array:
+        """Amplitudes (MAX_HARMONICS,) of a tone `age` frames after its pluck, scaled to its level.
+
+        The fundamental counts whole, so that a tone above the band fades out instead of being turned up.
+        """
+        weights = _spectrum(f0_hz, age / self._spec.cqt.frame_rate)
+        heard = weights * self._band(f0_hz * _HARMONIC)
+        heard[0] = weights[0]
+        amplitude: float = 10.0 ** (level_db / 20.0)
+        return weights * (amplitude / math.sqrt(np.sum(heard**2)))
+
+    def _band(self, frequency: Array) -> Array:
+        """Gain of a harmonic at this frequency in Hz: 1 within the band, falling to 0 at its limit."""
+        return _smooth_step((self._limit_hz - frequency) / ((1.0 - FADE_SHARE) * self._limit_hz))
+
+
+def _spectrum(f0_hz: float, age_s: float) -> Array:
+    """Weights (MAX_HARMONICS,) of the harmonics, `age_s` after the pluck."""
+    frequency = f0_hz * _HARMONIC
+    body = 1.0 / (1.0 + (frequency / (BODY_HZ + BODY_PER_F0 * f0_hz)) ** BODY_SLOPE)
+    pluck = PLUCK_SHARE / (_HARMONIC * (1.0 + (frequency / PLUCK_HZ) ** 2))
+    decay = np.exp(-age_s * (1.0 + frequency / PLUCK_DECAY_HZ) / PLUCK_DECAY_S)
+    weights: Array = _COMB * (body + pluck * decay)
+    return weights
+
+
+def _pluck_phase(f0_hz: float) -> float:
+    """Where a plucked tone starts: its first pulse comes when it has risen, not up to a period later.
+
+    The comb makes a pair of pulses a period, half of PICKUP before and after the phase's zero.
+    """
+    return -2.0 * math.pi * (0.5 * PICKUP + f0_hz * RISE_S)
+
+
+def _sines(phase: Array, n_harmonics: int) -> Array:
+    """sin(k phase) for k = 1 ... n_harmonics, shape (n_harmonics, n), by doubling powers of exp(i phase)."""
+    powers = np.empty((n_harmonics, len(phase)), np.complex128)
+    powers[0] = np.exp(1j * phase)
+    done = 1
+    while done < n_harmonics:
+        more = min(done, n_harmonics - done)
+        np.multiply(powers[:more], powers[done - 1], out=powers[done : done + more])
+        done += more
+    return np.ascontiguousarray(powers.imag)
+
+
+def _smooth_step(x: Array) -> Array:
+    """0 below 0, 1 above 1, between them a cubic that is level at both ends."""
+    x = np.clip(x, 0.0, 1.0)
+    return x * x * (3.0 - 2.0 * x)

@@ -38,6 +38,16 @@ def needs_portaudio() -> None:
         pytest.skip("needs PortAudio (pip install sounddevice, Debian package libportaudio2)")
 
 
+@pytest.fixture(scope="session")
+def probe_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The probe bundle of fixed weights, exported here: level is the mix's energy, f0 is constant."""
+    from export.to_onnx import write_probe
+
+    folder = tmp_path_factory.mktemp("models") / "probe"
+    write_probe(folder)
+    return folder
+
+
 def _refuse_skip(report: Any) -> None:
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
         report.outcome = "failed"

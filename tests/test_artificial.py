@@ -107,7 +107,7 @@ def test_patterns_change_rarely_and_all_three_occur() -> None:
 
 def test_drums_are_those_of_figure_4() -> None:
     s = SONGS[0]
-    measure = {HI_HAT: [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5], KICK: [0, 2], SNARE: [1, 3]}
+    measure: dict[int, list[float]] = {HI_HAT: [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5], KICK: [0, 2], SNARE: [1, 3]}
     for drum, beats in measure.items():
         expected = [BEATS_PER_BAR * i + beat for i in range(len(s.bars)) for beat in beats]
         assert [note.beat for note in s.drums if note.pitch == drum] == expected
@@ -136,7 +136,8 @@ def test_midi_says_what_the_song_says(tmp_path: Path) -> None:
     midi = mido.MidiFile(path)
     assert [track.name for track in midi.tracks] == ["", "chords 1", "chords 2", "drums", "bass"]
     assert midi.length == pytest.approx(s.seconds, abs=s.beat_s / midi.ticks_per_beat)
-    now, sounding, notes = 0.0, {}, []
+    now, notes = 0.0, []
+    sounding: dict[int, float] = {}
     programs = {}
     for message in midi:
         now += message.time
@@ -203,7 +204,7 @@ def test_folder_is_whole_and_as_long_as_stated(rendered: Path) -> None:
 def test_bass_starts_when_the_truth_says_and_keeps_time(rendered: Path) -> None:
     said, bass = json.loads((rendered / "truth.json").read_text()), read(rendered, "bass")
     rate, reach = said["sample_rate"], 128  # samples: 8 ms either way
-    first = np.argmax(np.abs(bass) > 0.02 * np.abs(bass).max()) / rate
+    first = np.argmax(np.abs(bass) > 0.005 * np.abs(bass).max()) / rate
     assert said["bass"][0]["onset"] <= first < said["bass"][0]["onset"] + 0.010  # measured: 6 ms, the attack
     attack = bass[: rate // 20]  # every note of this pitch starts with the same 50 ms
     same = [note for note in said["bass"][1:] if note["pitch"] == said["bass"][0]["pitch"]]
@@ -212,8 +213,7 @@ def test_bass_starts_when_the_truth_says_and_keeps_time(rendered: Path) -> None:
         start = round(note["onset"] * rate)
         heard = bass[start - reach : start + reach + len(attack)]
         lag = int(np.argmax(np.correlate(heard, attack, "valid"))) - reach
-        print("lag", lag, first)
-        # FluidSynth starts a note at its next 64 samples of 32 kHz: up to 2 ms late, against note 0 either way
+        # measured -0.1 to 1.4 ms: FluidSynth starts a note at its next 64 samples of 32 kHz, 2 ms
         assert abs(lag) <= 0.003 * rate
 
 
@@ -238,10 +238,9 @@ def test_levels_leave_headroom_and_decay_into_silence(rendered: Path) -> None:
     for name in ("mix", "bass"):
         audio = read(rendered, name)
         peak_db = 20 * np.log10(np.abs(audio).max())
-        assert -18 < peak_db < -1  # measured over 280 songs: mix -11 to -3.4, bass -14
+        assert -18 < peak_db < -1  # measured over 220 songs: mix -11.1 to -3.8, bass -13.9 to -13.6
         end_db = 20 * np.log10(np.abs(audio[-1600:]).max() + 1e-9)
-        print(name, "peak", peak_db, "end", end_db)
-        assert end_db < -60
+        assert end_db < -60  # measured: mix -90, bass digital silence
 
 
 def test_generate_resumes_and_is_the_same_in_any_order(

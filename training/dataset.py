@@ -176,3 +176,11 @@ def change_gain(frames: Tensor, gain: Tensor, spec: Spec) -> Tensor:
     c = spec.cqt.log_gain
     magnitudes = torch.expm1(frames * math.log1p(c)) * gain[:, None, None]
     return torch.log1p(magnitudes) / math.log1p(c)
+
+
+def silence(windows: Windows, which: npt.NDArray[np.bool_]) -> None:
+    """Makes some windows silent, mix and bass, in place."""
+    rows = torch.from_numpy(which)
+    for tensor in (windows.mix, windows.bass, windows.level, windows.onset):
+        tensor[rows] = 0
+    windows.f0[rows] = UNVOICED

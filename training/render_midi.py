@@ -123,31 +123,19 @@ def fluidsynth() -> str:
     return program
 
 
-def render(midi: mido.MidiFile, sample_rate: int, gain: float, seconds: float, wet: bool = False) -> Audio:
+def render(midi: mido.MidiFile, sample_rate: int, gain: float, seconds: float, reverb: bool = False) -> Audio:
     """Audio (n_samples,) of a MIDI file: mono (mean of left and right), exactly `seconds` long.
 
-    `gain` is FluidSynth's master gain; samples may exceed [-1, 1]. `wet` adds its reverb and chorus.
+    `gain` is FluidSynth's master gain; samples may exceed [-1, 1]. `reverb` adds its reverb.
     Raises BassNetError where FluidSynth or the soundfont is missing or fails.
     """
     program, font = fluidsynth(), soundfont()
-    effects = "1" if wet else "0"
+    room = "1" if reverb else "0"
     with tempfile.TemporaryDirectory(prefix="bassnet-") as folder:
         score, sound = Path(folder, "song.mid"), Path(folder, "song.wav")
         midi.save(score)
-        command = [
-            program,
-            "-ni",
-            "-q",
-            "-R",
-            effects,
-            "-C",
-            effects,
-            "-g",
-            str(gain),
-            "-r",
-            str(sample_rate),
-        ]
-        command += ["-T", "wav", "-O", "float", "-F", str(sound), str(font), str(score)]
+        options = f"-ni -q -R {room} -C 0 -g {gain} -r {sample_rate} -T wav -O float -F".split()
+        command = [program, *options, str(sound), str(font), str(score)]
         # A session of its own: Ctrl-C reaches Python alone, which then ends in order.
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, start_new_session=True)
         if done.returncode or not sound.is_file():

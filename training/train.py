@@ -26,7 +26,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from bassnet_osc.spec import PRESETS, BassNetError, Spec
-from training.dataset import Song, change_gain, compressed, cut_windows, load_songs, random_pairs
+from training.dataset import Song, change_gain, compressed, cut_windows, load_songs, random_pairs, silence
 from training.model import VGAE
 from training.objective import Targets, Weights, test_terms, total, train_terms
 
@@ -44,8 +44,9 @@ class TrainConfig:
     batch_pairs: int = 20  # pairs of neighbours in a step (section 5.3: batch size 20)
     learning_rate: float = 2e-3  # peak of a one-cycle schedule; the paper's Adam has 1e-4, constant
     weight_decay: float = 1e-4  # AdamW
-    kl_warmup: int = 1000  # steps until the KL terms have their weight: at once, the posterior collapses
-    gain_db: tuple[float, float] = (-18.0, 6.0)  # random gain of the mix: its level must not matter
+    kl_warmup: int = 2000  # steps until the KL terms have their weight: at once, the posterior collapses
+    gain_db: tuple[float, float] = (-24.0, 6.0)  # random gain of the mix: its level must not matter
+    silent: float = 0.02  # share of pairs without any sound: silence in, silence out
     validate_every: int = 200  # steps
     patience: int = 10  # validations without improvement until it stops
     cross: bool = True  # False is the ablation of section 6.3
@@ -148,13 +149,14 @@ class Run:
         self.stale, self.best = values["stale"], values["best"]
 
     def train_batch(self, step: int) -> tuple[Tensor, Targets]:
-        """Pairs of step `step`, the mix at a random gain."""
+        """Pairs of step `step`, the mix at a random gain, a few pairs silent."""
         config = self.config
         rng = np.random.default_rng([config.seed, 1, step])
         places = random_pairs(self.songs, config.batch_pairs, self.spec, rng)
         windows = cut_windows(self.songs, places, self.spec)
         gain = 10 ** (rng.uniform(*config.gain_db, size=len(places)) / 20)
         windows.mix = change_gain(windows.mix, torch.from_numpy(gain).float(), self.spec)
+        silence(windows, np.tile(rng.random(config.batch_pairs) < config.silent, 2))
         return self._to_device(*compressed(windows, self.spec))
 
     def train_step(self) -> dict[str, float]:

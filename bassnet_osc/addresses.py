@@ -1,0 +1,117 @@
+"""Every address of the protocol: who handles it, what it takes, what it does. The only list.
+
+Flow: switchboard -> ADDRESSES -> one handler each -> switchboard, session. The README's table is made of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from bassnet_osc import wire
+from bassnet_osc.request import ERROR, Address, Request
+from bassnet_osc.session import Hello
+from bassnet_osc.spec import BassNetError
+from bassnet_osc.switchboard import AUDIO_OUT, PONG, STATS, STATUS, WELCOME, Switchboard
+
+
+def _hello(board: Switchboard, request: Request, *args: Any) -> None:
+    if 0 < args[1] < 65536:  # Max cannot receive at its source, not even a refusal
+        request = dataclasses.replace(request, reply_to=(request.source[0], args[1]))
+    if board.state in ("loading", "stopping"):
+        board.refusals.send_short(request, STATUS, board.state, board.reason)
+        return
+    try:
+        board.welcome(board.admit(Hello.parse(list(args)), request), request)
+    except BassNetError as error:
+        board.refusals.refuse(request, "hello", str(error))
+
+
+def _audio_in(board: Switchboard, request: Request, message: bytes) -> None:
+    session = request.own_session
+    seq, samples = wire.decode_audio(message, session.hello.format)
+    voice = session.voice
+    inputs, answers = session.receive(seq, samples, request.now)
+    if session.voice is not voice:
+        board.engine.forget(voice)
+    board.prove(session, request)
+    board.go_on(session, inputs, answers)
+
+
+def _z(board: Switchboard, request: Request, x: float, y: float) -> None:
+    for session in board.addressed(request):
+        session.z.set(x, y)
+
+
+def _z_x(board: Switchboard, request: Request, x: float) -> None:
+    for session in board.addressed(request):
+        session.z.set_axis("x", x)
+
+
+def _z_y(board: Switchboard, request: Request, y: float) -> None:
+    for session in board.addressed(request):
+        session.z.set_axis("y", y)
+
+
+def _subscribe(board: Switchboard, request: Request, what: str, on: int) -> None:
+    if what != "stats":
+        raise BassNetError(f"subscribe knows stats; got {what[:64]!r}: nothing else is sent yet")
+    request.own_session.wants_stats = bool(on)
+    board.tell_stats(request.own_session)
+
+
+def _ping(board: Switchboard, request: Request, n: int) -> None:
+    if n == request.own_session.token:
+        board.prove(request.own_session, request)
+    board.send(wire.encode(PONG, n), request.reply_to)
+
+
+def _reset(board: Switchboard, request: Request) -> None:
+    board.restart(request.own_session)
+
+
+def _bye(board: Switchboard, request: Request) -> None:
+    board.drop(request.own_session)
+
+
+ADDRESSES = {
+    "/bassnet/hello": Address(
+        _hello,
+        "siiis*",
+        "s client, i reply_port (0: the source), i sample_rate, i block_size, s format (f, b, s16), then s "
+        "key, value pairs: token, deadline_ms, taper; others are ignored, so `pad` can make it 256 bytes",
+        "opens the session or renews it (the heartbeat, each second); changed arguments restart it",
+        is_open=True,
+    ),
+    "/bassnet/audio/in": Address(
+        _audio_in,
+        None,
+        "i seq, then block_size numbers (f), or one blob of float32 (b) or int16 (s16), big-endian",
+        "one block of the mix; answered by /bassnet/audio/out with the same seq and size",
+    ),
+    "/bassnet/z": Address(
+        _z,
+        "ff",
+        "f x, f y",
+        "moves in the latent plane, clamped to z_range; everybody's, from a source without a session",
+        is_open=True,
+    ),
+    "/bassnet/z/x": Address(_z_x, "f", "f x", "moves along one axis", is_open=True),
+    "/bassnet/z/y": Address(_z_y, "f", "f y", "moves along one axis", is_open=True),
+    "/bassnet/subscribe": Address(
+        _subscribe, "si", "s what (stats), i on", "sends /bassnet/stats at once, and each second if on"
+    ),
+    "/bassnet/ping": Address(_ping, "i", "i n", "/bassnet/pong n; with n = token it proves the path"),
+    "/bassnet/reset": Address(_reset, "", "", "starts the stream anew, with a fade of 10 ms"),
+    "/bassnet/bye": Address(_bye, "", "", "ends the session"),
+}
+
+ANSWERS = {
+    WELCOME: "i session, i token, i latency_samples, s model, s version, then s key, f value pairs: z_range "
+    "(from minus to plus), deadline_ms, and the parts of the latency in ms",
+    AUDIO_OUT: "i seq, then block_size samples in the session's format",
+    STATUS: "s state (loading, ready, overloaded, stopping), s reason: each second",
+    STATS: "i blocks in, i lost, i late, i concealed, f p50, f p95, f p99 (ms of inference), f load (0 to 1)",
+    PONG: "i n",
+    ERROR: "s code (the message at fault, or no_session, address, datagram, short, failed), s text",
+}

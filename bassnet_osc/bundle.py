@@ -1,0 +1,202 @@
+"""A model bundle: a folder on disk -> ONNX Runtime sessions.
+
+    frontend.onnx  audio (batch, n_samples) -> frames (batch, n_frames, n_bins)
+    decoder.onnx   mix (batch, b, n_bins), z (batch, 2) -> f0, level, onset
+    encoder.onnx   mix, bass -> mu, log_var
+    model.json     format, spec, graphs with their sha256, metrics, z_places, trained_on, licence
+
+Every hash is checked before a graph is loaded, and the spec inside each graph must be the card's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bassnet_osc.spec import (
+    DECODER_INPUTS,
+    DECODER_OUTPUTS,
+    ENCODER_INPUTS,
+    ENCODER_OUTPUTS,
+    FORMAT,
+    FRONTEND_INPUTS,
+    FRONTEND_OUTPUTS,
+    BassNetError,
+    Spec,
+)
+
+Block = npt.NDArray[np.float32]
+
+MODELS = Path(__file__).parent / "models"
+DEFAULT = "a1-live"
+GRAPHS = {
+    "frontend.onnx": (FRONTEND_INPUTS, FRONTEND_OUTPUTS),
+    "decoder.onnx": (DECODER_INPUTS, DECODER_OUTPUTS),
+    "encoder.onnx": (ENCODER_INPUTS, ENCODER_OUTPUTS),
+}
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
+
+
+def installed() -> list[str]:
+    """Names of the shipped bundles."""
+    return sorted(path.parent.name for path in MODELS.glob("*/model.json"))
+
+
+def find(name: str) -> Path:
+    """Folder of an installed bundle, or of one named by its path."""
+    path = MODELS / name if name in installed() else Path(name)
+    if not (path / "model.json").is_file():
+        raise BassNetError(
+            f"model must be an installed name ({', '.join(installed()) or 'none'}) or a bundle's folder; got "
+            f"{name!r}: see `bassnet models`"
+        )
+    return path
+
+
+def read_card(folder: Path) -> tuple[dict[str, Any], Spec]:
+    """model.json and its spec, checked; raises BassNetError naming what is damaged."""
+    try:
+        card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BassNetError(f"{folder}/model.json must be readable JSON; {error}: export again") from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        got = card.get("format") if isinstance(card, dict) else card
+        raise BassNetError(f"{folder}: bundle format must be {FORMAT}; got {got!r}: export again")
+    if missing := {"name", "spec", "graphs", "z_places", "trained_on", "licence"} - set(card):
+        raise BassNetError(f"{folder}/model.json lacks {sorted(missing)}: export again")
+    return card, Spec.from_dict(card["spec"])
+
+
+def read_graph(folder: Path, name: str, card: dict[str, Any]) -> bytes:
+    """A graph's bytes, if they are the ones that were exported."""
+    try:
+        data = (folder / name).read_bytes()
+    except OSError as error:
+        raise BassNetError(f"bundle {folder} lacks {name} ({error.strerror}): install it again") from error
+    if hashlib.sha256(data).hexdigest() != card["graphs"].get(name):
+        raise BassNetError(f"{folder / name}: sha256 differs from model.json: damaged, install it again")
+    return data
+
+
+def _has_cuda() -> bool:
+    """Whether a CUDA driver is there; asked for without one, ONNX Runtime prints an error of its own."""
+    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def choose_provider(wanted: str) -> str:
+    """'auto', 'cpu', 'cuda' or 'coreml' -> ONNX Runtime's name of it; auto is CUDA where it is usable."""
+    import onnxruntime
+
+    available = onnxruntime.get_available_providers()
+    usable = {
+        name
+        for name, provider in PROVIDERS.items()
+        if provider in available and (name != "cuda" or _has_cuda())
+    }
+    if wanted == "auto":
+        wanted = "cuda" if "cuda" in usable else "cpu"
+    if wanted not in usable:
+        raise BassNetError(
+            f"provider must be one that this machine has ({', '.join(sorted(usable))}); got {wanted!r}: "
+            "install its driver and `bassnet-osc[cuda]`, or use --provider auto"
+        )
+    return PROVIDERS[wanted]
+
+
+class Bundle:
+    """A loaded model; implements stream.Model."""
+
+    def __init__(self, folder: Path, provider: str = "auto", threads: int = 1) -> None:
+        """Raises BassNetError where the bundle is missing, damaged or of other numbers."""
+        import onnxruntime
+
+        self.card, self.spec = read_card(folder)
+        self.name: str = self.card["name"]
+        self.z_places: dict[str, tuple[float, float]] = {
+            place: (float(x), float(y)) for place, (x, y) in self.card["z_places"].items()
+        }
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Spinning threads steal the core that the client and the driver need, and make the p99 jump.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        self._folder, self._options = folder, options
+        self._provider = choose_provider(provider)
+        if self._provider == PROVIDERS["cuda"]:
+            onnxruntime.preload_dlls()
+        self._frontend = self._session("frontend.onnx")
+        self._decoder = self._session("decoder.onnx")
+        self._encoder: Any = None  # the stream does not need it: loaded when asked for
+
+    @staticmethod
+    def load(name: str = DEFAULT, provider: str = "auto", threads: int = 1) -> Bundle:
+        """An installed bundle by name, or any by its folder."""
+        return Bundle(find(name), provider, threads)
+
+    def _session(self, name: str) -> Any:
+        import onnxruntime
+
+        data = read_graph(self._folder, name, self.card)
+        session = onnxruntime.InferenceSession(data, self._options, providers=[self._provider])
+        inside = Spec.from_json(session.get_modelmeta().custom_metadata_map.get("spec", "{}"))
+        if differences := self.spec.differences(inside):
+            raise BassNetError(
+                f"{self._folder / name} was exported with another spec than model.json "
+                f"({'; '.join(differences)}): export again"
+            )
+        names = tuple(i.name for i in session.get_inputs()), tuple(o.name for o in session.get_outputs())
+        if names != GRAPHS[name]:
+            raise BassNetError(
+                f"{self._folder / name} must have inputs and outputs {GRAPHS[name]}; got {names}: export again"
+            )
+        return session
+
+    @property
+    def provider(self) -> str:
+        """The provider in use."""
+        return str(self._decoder.get_providers()[0])
+
+    def frontend(self, audio: Block) -> Block:
+        """CQT frames (n_frames, n_bins) of audio (n_samples,); frame i lies at sample left + hop i."""
+        (frames,) = self._frontend.run(None, {FRONTEND_INPUTS[0]: audio[None]})
+        return np.asarray(frames[0])
+
+    def decode(self, mix: Block, z: Block) -> tuple[Block, Block, Block]:
+        """f0 probabilities (batch, b, n_bins), level and onset (batch, b) in [0, 1].
+
+        Shape: mix (batch, b, n_bins), z (batch, latent_dim).
+        """
+        f0, level, onset = self._decoder.run(None, dict(zip(DECODER_INPUTS, (mix, z), strict=True)))
+        return f0, level, onset
+
+    def encode(self, mix: Block, bass: Block) -> tuple[Block, Block]:
+        """mu and log sigma^2 (batch, latent_dim) of windows (batch, b, n_bins): the z of an existing bass."""
+        if self._encoder is None:
+            self._encoder = self._session("encoder.onnx")
+        mu, log_var = self._encoder.run(None, dict(zip(ENCODER_INPUTS, (mix, bass), strict=True)))
+        return mu, log_var
+
+    def warm_up(self) -> None:
+        """Runs every graph of the stream once: the first run allocates and is several times slower."""
+        cqt, window = self.spec.cqt, self.spec.window
+        audio = np.zeros(cqt.left + cqt.right + window.hop * cqt.hop_length, dtype=np.float32)
+        self.frontend(audio)
+        mix = np.zeros((1, window.window_frames, cqt.n_bins), dtype=np.float32)
+        self.decode(mix, np.zeros((1, self.spec.model.latent_dim), dtype=np.float32))

@@ -1,0 +1,245 @@
+"""The Python client: blocks of a mix out, blocks of bass back, over OSC.
+
+    with Client(sample_rate=48_000, block_size=256) as client:
+        client.z(0.5, -1.0)
+        client.send(mix[:256])
+        seq, bass = client.receive()
+
+Sample i of the stream of answers is the bass for sample i - `latency_samples` of the mix. No threads: the
+heartbeat leaves from within `send` and `receive`, one of which has to be called at least every second.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import deque
+from types import TracebackType
+from typing import Any
+
+from bassnet_osc import wire
+from bassnet_osc.spec import BassNetError
+from bassnet_osc.wire import SEQ_MODULO, Block, Message
+
+HOST = "127.0.0.1"
+PORT = 7770
+RECEIVE_BUFFER = 1 << 20  # bytes
+HELLO_BYTES = 256  # the server's welcome may not be longer than the hello
+HELLO_AGAIN = 0.25  # seconds between hellos until the welcome
+HEARTBEAT = 1.0  # seconds
+AUDIO_OUT = "/bassnet/audio/out"
+STATS = ("blocks_in", "lost", "late", "concealed", "p50_ms", "p95_ms", "p99_ms", "load")
+
+
+class Client:
+    """One session of a server.
+
+    Formats: `f` float lists, `b` float32 blobs, `s16` int16 blobs (half the bytes, clipped at full scale).
+    Blocks have 16 to 1024 samples; rates are 8 to 192 kHz. `deadline_ms` is how long the server may take for
+    an answer before it conceals it; None is one block.
+    """
+
+    def __init__(
+        self,
+        host: str = HOST,
+        port: int = PORT,
+        sample_rate: int = 48_000,
+        block_size: int = 256,
+        format: str = "f",
+        name: str = "python",
+        deadline_ms: float | None = None,
+    ) -> None:
+        self.host, self.port = host, port
+        self.sample_rate, self.block_size, self.format = sample_rate, block_size, format
+        self.welcome: dict[
+            str, Any
+        ] = {}  # session, token, latency_samples, model, version and the server's pairs
+        self.status = ("", "")  # state and reason, as the server last told
+        self._name, self._deadline_ms = name, deadline_ms
+        self._socket: socket.socket | None = None
+        self._next_seq = 0
+        self._n_pings = 0
+        self._hello_at = 0.0
+        self._answers: deque[tuple[int, Block]] = deque()
+        self._pongs: set[int] = set()
+        self._stats: dict[str, float] | None = None
+
+    def __enter__(self) -> Client:
+        self.connect()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def latency_samples(self) -> int:
+        """Offset between input and output index."""
+        return int(self.welcome["latency_samples"])
+
+    @property
+    def model(self) -> str:
+        """Name of the model that plays."""
+        return str(self.welcome["model"])
+
+    def connect(self, timeout: float = 5.0) -> None:
+        """Says hello until the server welcomes; raises BassNetError when none does in `timeout` seconds."""
+        self._socket = self._open()
+        until = time.monotonic() + timeout
+        try:
+            while not self.welcome:
+                if time.monotonic() >= until:
+                    raise BassNetError(self._why_unanswered(timeout))
+                self._beat(HELLO_AGAIN)
+                self._take_one(min(until, self._hello_at + HELLO_AGAIN))
+            self._say("/bassnet/ping", self.welcome["token"])  # proves that its words arrive here
+        except BaseException:
+            self._socket.close()
+            self._socket = None
+            raise
+
+    def close(self) -> None:
+        """Says bye and closes the socket."""
+        if self._socket is not None:
+            self._say("/bassnet/bye")
+            self._socket.close()
+            self._socket = None
+
+    def send(self, block: Block) -> int:
+        """Sends the next block (block_size,) of the mix, full scale 1; returns its seq."""
+        if block.shape != (self.block_size,):
+            raise BassNetError(
+                f"a block must have the shape ({self.block_size},); got {block.shape}: send one channel, "
+                "block_size samples at a time"
+            )
+        wire.check_samples(block)
+        self._beat()
+        seq = self._next_seq
+        self._next_seq = (seq + 1) % SEQ_MODULO
+        self._send(wire.encode_audio("/bassnet/audio/in", seq, block, self.format))
+        return seq
+
+    def receive(self, timeout: float = 1.0) -> tuple[int, Block] | None:
+        """The next answer: seq and (block_size,) samples, or None after `timeout` seconds (0: only look).
+
+        Raises BassNetError when the server refused something that this client sent.
+        """
+        until = time.monotonic() + timeout
+        while not self._answers:
+            self._beat()
+            is_last = time.monotonic() >= until
+            self._take_one(min(until, self._hello_at + HEARTBEAT))
+            if is_last:
+                break
+        return self._answers.popleft() if self._answers else None
+
+    def z(self, x: float, y: float) -> None:
+        """Moves in the latent plane; the server clamps to its z_range."""
+        self._say("/bassnet/z", float(x), float(y))
+
+    def reset(self) -> None:
+        """Starts the stream anew, as after connect; seq goes on."""
+        self._say("/bassnet/reset")
+
+    def ping(self, timeout: float = 1.0) -> float | None:
+        """Round trip in milliseconds, or None when no answer came."""
+        self._n_pings += 1
+        n, sent = self._n_pings, time.monotonic()
+        self._say("/bassnet/ping", n)
+        while n not in self._pongs and time.monotonic() < sent + timeout:
+            self._take_one(sent + timeout)
+        arrived = n in self._pongs
+        self._pongs.clear()
+        return 1000.0 * (time.monotonic() - sent) if arrived else None
+
+    def stats(self, timeout: float = 1.0) -> dict[str, float] | None:
+        """What the server has counted for this session and measured of its engine, or None without an answer.
+
+        In blocks: blocks_in, lost, late, concealed; of inference: p50_ms, p95_ms, p99_ms; load, 0 to 1.
+        """
+        self._stats = None
+        until = time.monotonic() + timeout
+        self._say("/bassnet/subscribe", "stats", 0)
+        while self._stats is None and time.monotonic() < until:
+            self._take_one(until)
+        return self._stats
+
+    def _open(self) -> socket.socket:
+        opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        try:
+            opened.connect((self.host, self.port))  # from here on only the server's datagrams arrive
+        except OSError as error:
+            opened.close()
+            raise BassNetError(f"no way to {self.host}:{self.port} ({error}): mend host and port") from None
+        return opened
+
+    def _why_unanswered(self, timeout: float) -> str:
+        where = f"{self.host}:{self.port}"
+        if self.status[0]:
+            return (
+                f"the server at {where} is {self.status[0]} ({self.status[1]}) for {timeout:g} s: try later"
+            )
+        return f"no server at {where} answered in {timeout:g} s: start `bassnet serve --port {self.port}`"
+
+    def _beat(self, every: float = HEARTBEAT) -> None:
+        if time.monotonic() >= self._hello_at + every:
+            self._hello_at = time.monotonic()
+            self._send(self._hello())
+
+    def _hello(self) -> bytes:
+        args: list[Any] = [self._name, 0, self.sample_rate, self.block_size, self.format]
+        if self._deadline_ms is not None:
+            args += ["deadline_ms", float(self._deadline_ms)]
+        missing = HELLO_BYTES - len(wire.encode("/bassnet/hello", *args, "pad", ""))
+        return wire.encode("/bassnet/hello", *args, "pad", "." * max(0, missing))
+
+    def _say(self, address: str, *args: Any) -> None:
+        self._send(wire.encode(address, *args))
+
+    def _send(self, datagram: bytes) -> None:
+        if self._socket is None:
+            raise BassNetError("the client is not connected: use it in a `with`, or call connect() first")
+        try:
+            self._socket.send(datagram)
+        except ConnectionError:
+            self._socket.send(datagram)  # that was the echo of an earlier one that found no server
+
+    def _take_one(self, until: float) -> None:
+        """Waits for one datagram until that time, at most, and looks at what it says."""
+        if self._socket is None:
+            raise BassNetError("the client is not connected: use it in a `with`, or call connect() first")
+        self._socket.settimeout(max(0.0, until - time.monotonic()))
+        try:
+            datagram = self._socket.recv(wire.MAX_DATAGRAM)
+        except (TimeoutError, BlockingIOError, ConnectionError):
+            return
+        if wire.address_of(datagram) == AUDIO_OUT:
+            self._answers.append(wire.decode_audio(datagram, self.format))
+        else:
+            for message in wire.decode(datagram):
+                self._heed(message)
+
+    def _heed(self, message: Message) -> None:
+        args = message.args
+        if message.address == "/bassnet/welcome":
+            names = ("session", "token", "latency_samples", "model", "version")
+            pairs = args[len(names) :]
+            self.welcome = dict(zip(names, args, strict=False)) | dict(
+                zip(pairs[::2], pairs[1::2], strict=True)
+            )
+        elif message.address == "/bassnet/status":
+            self.status = (str(args[0]), str(args[1]))
+        elif message.address == "/bassnet/stats":
+            self._stats = dict(zip(STATS, args, strict=True))
+        elif message.address == "/bassnet/pong":
+            self._pongs.add(args[0])
+        elif message.address == "/bassnet/error":
+            self._heed_error(*args)
+
+    def _heed_error(self, code: str, text: str) -> None:
+        if code != "no_session":
+            raise BassNetError(f"the server refused {code}: {text}")
+        self._hello_at = time.monotonic()  # it was restarted, or has waited too long for a heartbeat
+        self._send(self._hello())

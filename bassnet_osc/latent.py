@@ -1,0 +1,115 @@
+"""z over time: moved live, or along a curve from a file.
+
+Both are called once per window with the newest frame which that window finishes, and return (x, y) within
+the spec's limit.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from bassnet_osc.spec import BassNetError, Spec
+
+Z = Callable[[int], tuple[float, float]]
+
+
+def clamp(value: float, spec: Spec) -> float:
+    """A finite coordinate inside [-z_limit, z_limit]; raises BassNetError for NaN and infinity."""
+    if not math.isfinite(value):
+        raise BassNetError(f"z must be finite numbers; got {value}: send something in {_span(spec)}")
+    return min(spec.model.z_limit, max(-spec.model.z_limit, value))
+
+
+def _span(spec: Spec) -> str:
+    return f"[{-spec.model.z_limit:g}, {spec.model.z_limit:g}]"
+
+
+class LiveZ:
+    """z as a fader moves it: each window comes closer to the target (one pole, z_smoothing_s)."""
+
+    def __init__(self, spec: Spec, x: float = 0.0, y: float = 0.0) -> None:
+        self._spec = spec
+        self._start = (clamp(x, spec), clamp(y, spec))
+        seconds = spec.window.hop / spec.cqt.frame_rate
+        self._approach = 1.0 - math.exp(-seconds / spec.model.z_smoothing_s)
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the state after construction."""
+        self._target = self._now = self._start
+        self._untouched = True
+
+    @property
+    def target(self) -> tuple[float, float]:
+        """Where z is going."""
+        return self._target
+
+    def set(self, x: float, y: float) -> None:
+        """Moves the target; the first one ever is taken at once."""
+        self._target = (clamp(x, self._spec), clamp(y, self._spec))
+        if self._untouched:
+            self._now = self._target
+        self._untouched = False
+
+    def set_axis(self, axis: str, value: float) -> None:
+        """Moves the target along 'x' or 'y' alone."""
+        x, y = self._target
+        self.set(*((value, y) if axis == "x" else (x, value)))
+
+    def __call__(self, frame: int) -> tuple[float, float]:
+        """z of the next window."""
+        x, y = (now + self._approach * (to - now) for now, to in zip(self._now, self._target, strict=True))
+        self._now = (x, y)
+        return self._now
+
+
+class ZCurve:
+    """z along points in time: linear between them, constant outside."""
+
+    def __init__(self, points: list[tuple[float, float, float]], spec: Spec) -> None:
+        """Points are (seconds, x, y) with rising seconds; z beyond the limit is clamped."""
+        self._seconds = [seconds for seconds, _, _ in points]
+        self._x = [clamp(x, spec) for _, x, _ in points]
+        self._y = [clamp(y, spec) for _, _, y in points]
+        self._frame_rate = spec.cqt.frame_rate
+
+    def __call__(self, frame: int) -> tuple[float, float]:
+        """z at a frame's time."""
+        seconds = frame / self._frame_rate
+        return (
+            float(np.interp(seconds, self._seconds, self._x)),
+            float(np.interp(seconds, self._seconds, self._y)),
+        )
+
+
+def read_z_csv(path: Path, spec: Spec) -> ZCurve:
+    """A ZCurve from rows `seconds,x,y`, with or without that heading."""
+    try:
+        rows = list(csv.reader(path.read_text().splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BassNetError(f"{path} must be a CSV of seconds,x,y; it cannot be read: {error}") from error
+    points: list[tuple[float, float, float]] = []
+    for number, row in enumerate(rows, start=1):
+        if not row or (number == 1 and row[0].strip() == "seconds"):
+            continue
+        points.append(_z_row(row, f"{path} line {number}", spec))
+        if len(points) > 1 and points[-1][0] <= points[-2][0]:
+            raise BassNetError(f"{path} line {number}: seconds must rise; got {row[0]}: sort the rows")
+    if not points:
+        raise BassNetError(f"{path} must hold at least one row seconds,x,y; it is empty: add 0,0,0")
+    return ZCurve(points, spec)
+
+
+def _z_row(row: list[str], where: str, spec: Spec) -> tuple[float, float, float]:
+    try:
+        seconds, x, y = (float(cell) for cell in row)
+    except ValueError:
+        raise BassNetError(f"{where} must be three numbers seconds,x,y; got {','.join(row)!r}") from None
+    if not (math.isfinite(seconds) and abs(x) <= spec.model.z_limit and abs(y) <= spec.model.z_limit):
+        raise BassNetError(f"{where}: z must lie in {_span(spec)}; got {x:g}, {y:g}: correct the row")
+    return seconds, x, y

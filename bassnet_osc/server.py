@@ -1,0 +1,141 @@
+"""The OSC server: one UDP socket, asyncio, and a clean end.
+
+Flow: cli -> run -> switchboard, engine. The socket's loop and the engine's thread are the only two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from bassnet_osc.addresses import ADDRESSES
+from bassnet_osc.engine import Engine
+from bassnet_osc.session import MakeVoice
+from bassnet_osc.spec import BassNetError
+from bassnet_osc.switchboard import Switchboard
+
+if TYPE_CHECKING:
+    from bassnet_osc.bundle import Bundle
+
+HOST = "127.0.0.1"
+PORT = 7770
+RECEIVE_BUFFER = 1 << 20  # bytes: the usual default holds only 48 blocks of 512
+SWITCH_INTERVAL = (
+    0.0005  # seconds that one thread may keep the other waiting; Python's 5 ms are a whole block
+)
+
+log = logging.getLogger("bassnet_osc")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that is ready: where it listens, and how to end it (from any thread)."""
+
+    host: str
+    port: int
+    stop: Callable[[], object]
+
+
+class Door(asyncio.DatagramProtocol):
+    """The socket's side of asyncio."""
+
+    def __init__(self) -> None:
+        self.board: Switchboard | None = None
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Hands on what came."""
+        if self.board is not None:
+            self.board.receive(data, addr)
+
+    def error_received(self, exc: Exception) -> None:
+        """A client's port was closed before an answer reached it: its silence ends the session."""
+        log.debug("not delivered: %s", exc)
+
+
+def run(bundle: Bundle, host: str, port: int, on_ready: Callable[[Running], None]) -> None:
+    """Serves until Ctrl-C, SIGTERM or `Running.stop`. `on_ready` is called once the model is warm.
+
+    Port 0 is any free one. Raises BassNetError where the port cannot be had.
+    """
+    from bassnet_osc.voice import Voice
+
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    with contextlib.suppress(KeyboardInterrupt):  # where signals cannot be handled by the loop
+        asyncio.run(serve(bundle, partial(Voice, bundle), host, port, on_ready))
+
+
+async def serve(
+    bundle: Bundle, make_voice: MakeVoice, host: str, port: int, on_ready: Callable[[Running], None]
+) -> None:
+    """As `run`, inside a loop and with voices of the caller's making."""
+    loop = asyncio.get_running_loop()
+    stop, warm = asyncio.Event(), loop.create_future()
+    transport, door = await loop.create_datagram_endpoint(Door, sock=bind(host, port))
+    engine = Engine(loop.call_soon_threadsafe, time.perf_counter)
+    board = door.board = Switchboard(ADDRESSES, bundle, make_voice, engine, transport.sendto, loop)
+    _stop_on_signals(loop, stop)
+    try:
+        engine.start(bundle.warm_up, warm.set_result)
+        await _first(warm, stop)
+        if warm.done():
+            if failure := warm.result():
+                raise failure
+            board.become("ready")
+            address, free_port = transport.get_extra_info("sockname")
+            on_ready(Running(address, free_port, lambda: loop.call_soon_threadsafe(stop.set)))
+        await stop.wait()
+    finally:
+        board.become("stopping", "the server ends")
+        engine.stop()
+        transport.close()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A UDP socket that listens there; raises BassNetError with the mend."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise BassNetError(_why_not(host, port, error)) from None
+    bound.setblocking(False)
+    if not ipaddress.ip_address(bound.getsockname()[0]).is_loopback:
+        log.warning("%s can be reached from other machines, and whoever reaches it may play", host)
+    return bound
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} of {host} is in use, perhaps by another server: end that, or choose another --port"
+        )
+    if error.errno == errno.EACCES:
+        return f"port {port} of {host} is not allowed for this user: choose a --port from 1024 to 65535"
+    return f"--host must be an address of this machine; got {host} ({error.strerror}): take {HOST}"
+
+
+def _stop_on_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Windows has no signals in loops, and other threads than the main one have none at all
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, stop.set)
+
+
+async def _first(warm: asyncio.Future[Exception | None], stop: asyncio.Event) -> None:
+    """Waits for the end of the warm-up or for the order to stop."""
+    stopping = asyncio.ensure_future(stop.wait())
+    both: list[asyncio.Future[Any]] = [warm, stopping]
+    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()

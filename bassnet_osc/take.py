@@ -1,0 +1,173 @@
+"""One unbroken run of blocks through one voice: what to hear, what to answer, and until when.
+
+Flow: session -> take -> voice. Pure: time comes in as an argument; hearing is somebody else's (the engine's).
+Input and output share one count: the answer to block k is the k-th stretch of the voice's output, whatever
+arrived late, twice or never.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bassnet_osc.order import WINDOW, BlockOrder
+from bassnet_osc.wire import SEQ_MODULO, Block
+
+if TYPE_CHECKING:
+    from bassnet_osc.frames import Frames
+    from bassnet_osc.voice import Voice
+
+CONCEAL_SECONDS = 0.05  # a lost input's stand-in fades out within
+RESTART_FADE = 0.01  # seconds: the end of a take under the beginning of the next one
+
+
+@dataclass
+class Counters:
+    """What a session has been through, in blocks."""
+
+    blocks_in: int = 0  # received, the next ones included
+    dropped: int = 0  # duplicates, and stragglers whose gap was closed
+    lost: int = 0  # inputs that did not come in time
+    answered: int = 0
+    late: int = 0  # answers with any concealed output
+    concealed: int = 0  # stretches of output with any concealment, asked for or not
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A block of bass for the block of the mix with the same seq."""
+
+    seq: int
+    samples: Block
+
+
+@dataclass
+class Take:
+    """Blocks in, answers out. `first` is the unwrapped seq of the first block.
+
+    `tail` is the end of the take before this one, mixed under the first answers.
+    """
+
+    voice: Voice
+    first: int
+    block_size: int
+    sample_rate: int
+    deadline: float  # seconds from the arrival of a block to its answer
+    counters: Counters
+    tail: Block = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def __post_init__(self) -> None:
+        self._order = BlockOrder(self.first, self.block_size / self.sample_rate)
+        self._released = self.first  # blocks before this one went to be heard
+        self._heard = self.first  # blocks before this one have been heard
+        self._played = self.first  # blocks before this one have been played
+        self._pending: dict[int, float] = {}  # received and unanswered, with the time when that must end
+        self._unclaimed: dict[int, tuple[Block, bool]] = {}  # played for blocks that may still come
+        self._last = np.zeros(self.block_size, np.float32)  # the newest input, repeated where one is missing
+        self._n_missing = 0  # samples since the newest input
+
+    @property
+    def newest(self) -> int:
+        """The greatest index received."""
+        return self._order.newest
+
+    @property
+    def backlog_seconds(self) -> float:
+        """Length of the input that waits to be heard."""
+        return (self._released - self._heard) * self.block_size / self.sample_rate
+
+    def jumps(self, index: int) -> bool:
+        """Whether the block belongs to a new take."""
+        return self._order.jumps(index)
+
+    def receive(self, index: int, block: Block, now: float) -> tuple[list[Block], list[Answer]]:
+        """Takes a block from the wire; returns the inputs to be heard, in order, and the answers due.
+
+        An old block or a duplicate is dropped; if its output was played in its absence, that is its answer.
+        """
+        self.counters.blocks_in += 1
+        answers = []
+        if index in self._unclaimed:
+            answers.append(self._answer(index, *self._unclaimed.pop(index)))
+        elif not self._order.is_known(index):
+            self._pending[index] = now + self.deadline
+        if self._order.is_known(index):
+            self.counters.dropped += 1
+            return [], answers
+        return self._inputs(self._order.push(index, block, now)), answers + self.answers(now)
+
+    def expire(self, now: float) -> tuple[list[Block], list[Answer]]:
+        """As `receive`, for the passing of time."""
+        return self._inputs(self._order.expire(now)), self.answers(now)
+
+    def heard(self, frames: Frames, now: float) -> list[Answer]:
+        """Takes the frames of the oldest input that was not heard yet."""
+        self.voice.accept(frames)
+        self._heard += 1
+        return self.answers(now)
+
+    def answers(self, now: float) -> list[Answer]:
+        """The answers that are ready or can wait no longer, in order."""
+        overdue = [index + 1 for index, until in self._pending.items() if until <= now]
+        return self._play_to(max([self._heard, *overdue]))
+
+    def finish(self) -> tuple[list[Answer], Block]:
+        """Ends the take: all answers still owed, and 10 ms of fading tail."""
+        answers = self._play_to(max([self._played, *(index + 1 for index in self._pending)]))
+        n_tail = round(RESTART_FADE * self.sample_rate)
+        tail = self.voice.play(n_tail)[0] * np.linspace(1.0, 0.0, n_tail, dtype=np.float32)
+        return answers, tail
+
+    @property
+    def due(self) -> float | None:
+        """When `expire` has something to do, or None while everything is answered."""
+        times = [time for time in (self._order.due, *self._pending.values()) if time is not None]
+        return min(times, default=None)
+
+    def _inputs(self, released: list[tuple[int, Block | None]]) -> list[Block]:
+        self._released += len(released)
+        return [self._conceal() if block is None else self._keep(block) for _, block in released]
+
+    def _keep(self, block: Block) -> Block:
+        self._last, self._n_missing = block, 0
+        return block
+
+    def _conceal(self) -> Block:
+        """The last input there and back again, which has no seams, fading: better for a CQT than zeros."""
+        self.counters.lost += 1
+        self._last = self._last[::-1]
+        at = np.arange(self._n_missing, self._n_missing + self.block_size)
+        self._n_missing += self.block_size
+        gain = np.maximum(0.0, 1.0 - at / (CONCEAL_SECONDS * self.sample_rate))
+        return np.asarray(self._last * gain, np.float32)
+
+    def _play_to(self, end: int) -> list[Answer]:
+        answers = []
+        for index in range(self._played, end):
+            samples, concealed = self.voice.play(self.block_size)
+            samples = self._with_tail(samples)
+            self.counters.concealed += concealed
+            if self._pending.pop(index, None) is None:
+                self._unclaimed[index] = samples, concealed
+            else:
+                answers.append(self._answer(index, samples, concealed))
+        self._played = max(self._played, end)
+        for index in list(self._unclaimed)[:-WINDOW]:
+            del self._unclaimed[index]
+        return answers
+
+    def _answer(self, index: int, samples: Block, concealed: bool) -> Answer:
+        self.counters.answered += 1
+        self.counters.late += concealed
+        return Answer(index % SEQ_MODULO, samples)
+
+    def _with_tail(self, samples: Block) -> Block:
+        if not len(self.tail):
+            return samples
+        n = min(len(self.tail), len(samples))
+        mixed = np.array(samples, np.float32)
+        mixed[:n] += self.tail[:n]
+        self.tail = self.tail[n:]
+        return mixed

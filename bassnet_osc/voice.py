@@ -1,0 +1,86 @@
+"""One listener that plays: stream and synth joined, output position tied to input position.
+
+Used by a session of the server, by the renderer and by the sound card. `hear` is the heavy half and may run
+on another thread than `accept` and `play`: the two halves share no state.
+
+    block -> hear -> Frames -> accept -> play -> block, `latency_samples` behind
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from bassnet_osc.frames import Frames
+from bassnet_osc.latent import Z
+from bassnet_osc.stream import Model, Stream
+from bassnet_osc.synth import Synth
+
+Block = npt.NDArray[np.float32]
+
+
+class Voice:
+    """The bass for one mix.
+
+    Output position o carries the bass that belongs to mix sample o - latency_samples, always: frames that
+    come too late for their position are discarded, and what was played in their place was concealed.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        sample_rate: int,
+        z: Z,
+        taper: int | None = None,
+        skip: int | None = None,
+        on_frames: Callable[[Frames], None] | None = None,
+    ) -> None:
+        self.z = z
+        self._stream = Stream(model, sample_rate, z, taper, skip)
+        self._synth = Synth(sample_rate, model.spec)
+        self._samples_per_frame = sample_rate / model.spec.cqt.frame_rate
+        self._on_frames = on_frames
+        self.latency_samples = self._stream.latency_samples
+        self.latency_parts = self._stream.latency_parts
+        self._clear()
+
+    def _clear(self) -> None:
+        self._ready: Block = np.zeros(self.latency_samples, dtype=np.float32)
+        self._next_frame = 0  # the next frame that the synth takes
+
+    def reset(self) -> None:
+        """Back to the state after construction; z is the caller's."""
+        self._stream.reset()
+        self._synth.reset()
+        self._clear()
+
+    def hear(self, block: Block) -> Frames:
+        """The frames that this block (n,) of the mix finishes. Blocks come in order."""
+        return self._stream.process(block)
+
+    def accept(self, frames: Frames) -> None:
+        """Turns finished frames into sound, but for those whose time has gone out concealed."""
+        frames = frames[max(0, self._next_frame - frames.first) :]
+        if not len(frames):
+            return
+        self._ready = np.concatenate([self._ready, self._synth.process(frames)])
+        self._next_frame = frames.end
+        if self._on_frames:
+            self._on_frames(frames)
+
+    def play(self, n_samples: int) -> tuple[Block, bool]:
+        """The next n_samples of output, and whether any of them had to be concealed."""
+        missing = n_samples - len(self._ready)
+        while len(self._ready) < n_samples:  # a second round where a fraction of a sample was short
+            n_frames = max(1, math.ceil((n_samples - len(self._ready)) / self._samples_per_frame))
+            self.accept(self._synth.conceal(n_frames))
+        block, self._ready = self._ready[:n_samples], self._ready[n_samples:]
+        return block, missing > 0
+
+    def process(self, block: Block) -> Block:
+        """hear, accept and play in one: a block of the same length, never concealed."""
+        self.accept(self.hear(block))
+        return self.play(len(block))[0]

@@ -1,0 +1,128 @@
+"""What is exported: the graphs of a bundle as torch modules with the shapes of the format.
+
+frontend is training.cqt.Cqt itself. decoder and encoder take uncompressed windows (batch, b, n_bins), so the
+multi-resolution of training is the one of serving. Residual blocks are exported with their two pathways and
+batch normalisations folded into a single convolution, which is exact for a trained model.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from bassnet_osc.spec import Spec, WindowSpec, live
+from training.model import VGAE, ResidualBlock, TransposedBlock
+from training.multires import compress, expand
+
+PROBE_HZ = 220.0  # constant f0 of the probe
+PROBE_GAIN = 10.0  # mean frame value to level: an impulse of full scale reads well above the gate
+
+
+class DecoderGraph(nn.Module):
+    """g of Eq. 4 with its heads, activated and expanded to full time resolution."""
+
+    def __init__(self, model: VGAE) -> None:
+        super().__init__()
+        self.model = folded(model)
+        self.window = model.spec.window
+
+    def forward(self, mix: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, b, F), (B, latent_dim) -> f0 probabilities (B, b, F), level and onset (B, b) in [0, 1]"""
+        p = self.model.decode(compress(mix, self.window), z)
+        f0, level, onset = p.f0.softmax(dim=-1), p.level.sigmoid(), p.onset.sigmoid()
+        return expand(f0, self.window), expand(level, self.window), expand(onset, self.window)
+
+
+class EncoderGraph(nn.Module):
+    """f_mu and f_sigma of Eq. 1 and 2: the z of an existing bass."""
+
+    def __init__(self, model: VGAE) -> None:
+        super().__init__()
+        self.model = folded(model)
+        self.window = model.spec.window
+
+    def forward(self, mix: Tensor, bass: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, b, F) twice -> mu, log_var (B, latent_dim)"""
+        return self.model.encode(compress(mix, self.window), compress(bass, self.window))
+
+
+def folded(model: VGAE) -> VGAE:
+    """A copy whose blocks are single convolutions; equal outputs, about a fifth less work."""
+    model = copy.deepcopy(model).eval()
+    blocks = list(model.enc_y)
+    model.dec_y = nn.Sequential(
+        *(_fold_transposed(t, b) for t, b in zip(model.dec_y, reversed(blocks), strict=True))
+    )
+    model.enc_x = nn.Sequential(*(_fold_block(b) for b in model.enc_x))
+    model.enc_y = nn.Sequential(*(_fold_block(b) for b in blocks))
+    return model
+
+
+def _norm_scale(norm: nn.Module, n: int) -> tuple[Tensor, Tensor]:
+    """Scale and shift (n,) that a batch normalisation applies in evaluation; 1 and 0 for none."""
+    if not isinstance(norm, nn.BatchNorm2d):
+        return torch.ones(n), torch.zeros(n)
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    return scale, norm.bias - norm.running_mean * scale
+
+
+def _one_conv(
+    wide: Tensor, narrow: Tensor, norms: tuple[nn.Module, nn.Module], bias: Tensor, like: nn.Conv2d
+) -> nn.Conv2d:
+    n_out, n_in = wide.shape[:2]
+    (wide_scale, wide_shift), (narrow_scale, narrow_shift) = (_norm_scale(norm, n_out) for norm in norms)
+    weight = wide * wide_scale[:, None, None, None]
+    middle = wide.shape[2] // 2
+    weight[:, :, middle, middle] += (narrow * narrow_scale[:, None, None, None])[:, :, 0, 0]
+    conv = nn.Conv2d(n_in, n_out, like.kernel_size, padding=like.padding, dilation=like.dilation)  # type: ignore[arg-type]
+    conv.weight.data, conv.bias.data = weight, bias * wide_scale + wide_shift + narrow_shift  # type: ignore[union-attr]
+    return conv
+
+
+@torch.no_grad()
+def _fold_block(block: ResidualBlock) -> nn.Module:
+    conv, skip = block.conv, block.skip
+    norms = (block.conv_norm, block.skip_norm)
+    return nn.Sequential(
+        _one_conv(conv.weight, skip.weight, norms, torch.zeros(conv.out_channels), conv), nn.ReLU()
+    )
+
+
+@torch.no_grad()
+def _fold_transposed(transposed: TransposedBlock, block: ResidualBlock) -> nn.Module:
+    wide = block.conv.weight.transpose(0, 1).flip(2, 3)
+    narrow = block.skip.weight.transpose(0, 1)
+    bias = torch.zeros(len(wide)) if transposed.bias is None else transposed.bias
+    conv = _one_conv(wide, narrow, (transposed.conv_norm, transposed.skip_norm), bias, block.conv)
+    return conv if transposed.last else nn.Sequential(conv, nn.ReLU())
+
+
+def probe_spec() -> Spec:
+    """`live` with windows of one resolution, long enough for every taper and skip of the tests."""
+    return Spec(cqt=live().cqt, window=WindowSpec(n_steps=32, window_frames=32))
+
+
+class ProbeDecoder(nn.Module):
+    """Fixed weights for latency tests: level and onset are the energy of the mix, f0 is constant."""
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        frequencies = torch.tensor(spec.cqt.frequencies)
+        self.register_buffer("f0", (frequencies - PROBE_HZ).abs().argmin().eq(torch.arange(len(frequencies))))
+
+    def forward(self, mix: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As DecoderGraph; z has no effect."""
+        energy = (PROBE_GAIN * mix.mean(dim=2)).clamp(0, 1) + 0 * z.sum(dim=1, keepdim=True)
+        return self.get_buffer("f0").float().expand_as(mix), energy, energy.clone()
+
+
+class ProbeEncoder(nn.Module):
+    """The probe's counterpart of EncoderGraph: mean energies of mix and bass."""
+
+    def forward(self, mix: Tensor, bass: Tensor) -> tuple[Tensor, Tensor]:
+        """As EncoderGraph."""
+        mu = torch.stack([mix.mean(dim=(1, 2)), bass.mean(dim=(1, 2))], dim=1)
+        return mu, torch.zeros_like(mu)

@@ -1,0 +1,54 @@
+"""torch against ONNX Runtime: the largest difference of each named output on tones, noise and silence."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from bassnet_osc.bundle import Bundle
+from bassnet_osc.spec import DECODER_OUTPUTS, ENCODER_OUTPUTS, FRONTEND_OUTPUTS, Spec
+
+TOLERANCE = 1e-4
+
+Block = npt.NDArray[np.float32]
+
+
+def signals(spec: Spec) -> dict[str, Block]:
+    """Test signals of one window's length: silence, noise, a low tone, a chord."""
+    cqt = spec.cqt
+    n = cqt.left + cqt.right + (spec.window.window_frames - 1) * cqt.hop_length
+    t = np.arange(n) / cqt.sample_rate
+    chord = sum(np.sin(2 * np.pi * f * t) for f in (130.8, 164.8, 196.0))
+    noise = np.random.default_rng(0).standard_normal(n)
+    made = {"silence": 0 * t, "noise": 0.1 * noise, "tone": np.sin(2 * np.pi * 41.2 * t), "chord": 0.2 * chord}
+    return {name: np.asarray(x, dtype=np.float32) for name, x in made.items()}
+
+
+@torch.no_grad()
+def parity(frontend: nn.Module, decoder: nn.Module, encoder: nn.Module, bundle: Bundle) -> dict[str, float]:
+    """Largest absolute difference of each output over all signals and some z."""
+    errors: dict[str, float] = {}
+
+    def compare(names: tuple[str, ...], expected: tuple[Tensor, ...], got: tuple[Block, ...]) -> None:
+        for name, a, b in zip(names, expected, got, strict=True):
+            errors[name] = max(errors.get(name, 0.0), float(np.abs(a.numpy() - b).max()))
+
+    z = np.array([[0, 0], [1.5, -1], [-6, 6], [0.3, 2]], dtype=np.float32)
+    for audio in signals(bundle.spec).values():
+        mix = frontend(torch.from_numpy(audio)[None])
+        compare(FRONTEND_OUTPUTS, (mix[0],), (bundle.frontend(audio),))
+        windows = mix.repeat(len(z), 1, 1)
+        given = windows.numpy()
+        compare(DECODER_OUTPUTS, decoder(windows, torch.from_numpy(z)), bundle.decode(given, z))
+        compare(ENCODER_OUTPUTS, encoder(windows, windows.flip(1)), bundle.encode(given, given[:, ::-1].copy()))
+    return errors
+
+
+def report(errors: dict[str, float]) -> str:
+    """One line per output."""
+    return "\n".join(
+        f"{name:8s} max |torch - onnx| = {error:.1e}  {'ok' if error <= TOLERANCE else 'ABOVE 1e-4'}"
+        for name, error in errors.items()
+    )

@@ -1,0 +1,115 @@
+"""The arrows between modules point one way, nothing drags torch in, and help comes at once."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bassnet_osc
+
+PACKAGE = Path(bassnet_osc.__file__).parent
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+
+# Who may talk to the world or to the clock, and to what of it.
+WORLD = {"socket", "asyncio", "threading", "select", "selectors", "subprocess", "multiprocessing", "time"}
+ALLOWED = {
+    "server": WORLD,
+    "client": WORLD,
+    "engine": {"threading"},
+    "demo_run": {"socket", "subprocess", "time"},
+    "playthrough": {"time"},
+    "render": {"time"},
+}
+
+
+def imports(module: str) -> set[str]:
+    """All that a module imports anywhere in its text, with full dotted names."""
+    found = set()
+    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            inside = f"bassnet_osc.{node.module}" if node.module else "bassnet_osc"
+            found |= {f"bassnet_osc.{a.name}" for a in node.names} if inside == "bassnet_osc" else {inside}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"bassnet_osc.{a.name}" for a in node.names if node.module == "bassnet_osc"}
+            found.add(str(node.module))
+    return found
+
+
+def ours(module: str) -> set[str]:
+    """The sibling modules that a module imports."""
+    return {name.split(".")[1] for name in imports(module) if name.startswith("bassnet_osc.")} & set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_runtime_knows_neither_torch_nor_training(module: str) -> None:
+    assert not {name.split(".")[0] for name in imports(module)} & {
+        "torch",
+        "training",
+        "export",
+        "librosa",
+        "scipy",
+    }
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_doors_touch_the_world(module: str) -> None:
+    used = {name.split(".")[0] for name in imports(module)} & WORLD
+    assert used <= ALLOWED.get(module, set())
+
+
+def test_spec_imports_nothing_of_ours() -> None:
+    assert ours("spec") == set()
+    assert ours("frames") <= {"spec"}
+
+
+def test_no_arrow_points_back() -> None:
+    """The modules can be put in an order in which each one imports earlier ones alone."""
+    left = {module: ours(module) for module in MODULES}
+    while left:
+        ready = [module for module, needs in left.items() if not needs & set(left)]
+        assert ready, f"these import one another in a circle: {sorted(left)}"
+        for module in ready:
+            del left[module]
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level modules in a fresh interpreter after `code`."""
+    script = f"import sys\n{code}\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    heavy = {"torch", "onnxruntime", "matplotlib", "numpy", "soundfile", "soxr", "mido", "pythonosc", "tqdm"}
+    assert not loaded_after("import bassnet_osc") & heavy
+
+
+def test_the_command_line_loads_nothing_heavy_before_it_knows_the_command() -> None:
+    heavy = {"torch", "onnxruntime", "matplotlib", "soundfile", "soxr", "mido", "pythonosc", "tqdm"}
+    assert not loaded_after("import bassnet_osc.cli as cli; cli.build_parser()") & heavy
+
+
+def test_no_runtime_module_loads_torch() -> None:
+    everything = "; ".join(f"import bassnet_osc.{module}" for module in MODULES if module != "__main__")
+    assert not loaded_after(everything) & {"torch", "training", "export", "librosa", "scipy", "sklearn"}
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["render"], ["demo"], ["models"]])
+def test_every_command_explains_itself(command: list[str]) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "bassnet_osc", *command, "--help"], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.startswith("usage: bassnet")
+
+
+def test_the_version_is_the_packages() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "bassnet_osc", "--version"], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == f"bassnet {bassnet_osc.__version__}"

@@ -1,0 +1,142 @@
+"""The commands as a person types them: what they print, and how they end."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from bassnet_osc import bundle, render
+from bassnet_osc.cli import main
+
+
+@pytest.fixture
+def mix(tmp_path: Path) -> Path:
+    """A second of A at 48 kHz."""
+    soundfile.write(tmp_path / "mix.wav", 0.5 * np.sin(np.arange(48_000) * 2 * np.pi * 440 / 48_000), 48_000)
+    return tmp_path / "mix.wav"
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
+    """The one line with which a command ends in exit code 2."""
+    assert main([str(word) for word in words]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("bassnet: ") and printed.err.count("\n") == 1
+    return printed.err
+
+
+def test_render_writes_and_says_so(mix: Path, probe_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bass, midi, picture = (mix.with_name(name) for name in ("bass.flac", "bass.mid", "bass.png"))
+    outputs = ["-o", bass, "--midi", midi, "--plot", picture]
+    words = ["render", mix, *outputs, "--z", "-1,2", "--model", probe_folder]
+    assert main([str(word) for word in words]) == 0
+    assert sorted(mix.parent.iterdir()) == sorted([mix, bass, midi, picture])
+    assert soundfile.info(bass).frames == 48_000
+    assert f"{bass}: 1.0 s at 48000 Hz" in capsys.readouterr().out
+
+
+def test_render_tells_what_it_resampled(
+    mix: Path, probe_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = mix.with_name("other.wav")
+    soundfile.write(other, np.zeros(10), 44_100)
+    words = ["render", mix, other, "-o", mix.with_name("bass.wav"), "--model", probe_folder]
+    assert main([str(word) for word in words]) == 0
+    assert f"{other}: 44100 Hz, resampled to 48000 Hz" in capsys.readouterr().out
+
+
+def test_bad_input_is_one_line_and_exit_2(
+    mix: Path, probe_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bass = mix.with_name("bass.wav")
+    letter = mix.with_name("letter.wav")
+    letter.write_text("Dear reader")
+    curve = mix.with_name("z.csv")
+    curve.write_text("seconds,x,y\n0,1\n")
+    for rule, words in {
+        "no such file": ["missing.wav", "-o", bass],
+        "cannot be read as sound": [letter, "-o", bass],
+        "is an input": [mix, "-o", mix],
+        "does not exist": [mix, "-o", mix.parent / "nowhere" / "bass.wav"],
+        "extension chooses its format": [mix, "-o", mix.with_name("bass.mp3")],
+        "installed name": [mix, "-o", bass, "--model", "no-such-model"],
+        "two numbers X,Y; got 'loud'": [mix, "-o", bass, "--model", probe_folder, "--z", "loud"],
+        "z must lie in": [mix, "-o", bass, "--model", probe_folder, "--z", "-1e3,0"],
+        "must be three numbers": [mix, "-o", bass, "--model", probe_folder, "--z-file", curve],
+    }.items():
+        assert rule in refused(capsys, "render", *words)
+    assert sorted(mix.parent.iterdir()) == sorted([mix, letter, curve])
+
+
+def test_a_damaged_model_is_named(
+    mix: Path, probe_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = shutil.copytree(probe_folder, tmp_path / "damaged")
+    (damaged / "decoder.onnx").write_bytes((damaged / "decoder.onnx").read_bytes()[:-1] + b"?")
+    error = refused(capsys, "render", mix, "-o", mix.with_name("bass.wav"), "--model", damaged)
+    assert "decoder.onnx" in error and "sha256" in error
+
+
+def test_an_interruption_ends_with_130(
+    mix: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(render, "render", interrupted)
+    assert main(["render", str(mix), "-o", "bass.wav"]) == 130
+    assert capsys.readouterr().err == "bassnet: interrupted\n"
+
+
+@pytest.mark.parametrize("words", [[], ["sing"], ["render", "mix.wav"], ["serve", "--port", "70000"]])
+def test_wrong_words_end_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "usage: bassnet" in capsys.readouterr().err
+
+
+def test_models_lists_what_is_installed(
+    probe_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bundle, "MODELS", probe_folder.parent)
+    assert main(["models"]) == 0
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.split("  ")[0] == "name" and "latency at 48 kHz" in head
+    for cell in ("probe", "live", "50.4 ms", "MIT"):
+        assert cell in row
+
+
+def test_serve_prints_its_ledger_and_ends_cleanly_on_ctrl_c(probe_folder: Path) -> None:
+    command = [sys.executable, "-m", "bassnet_osc", "serve", "--port", "0", "--model", str(probe_folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        printed = []
+        for line in server.stdout:
+            printed.append(line)
+            if "listening on 127.0.0.1:" in line:
+                break
+        server.send_signal(signal.SIGINT)
+        rest, error = server.communicate(timeout=30)
+    ledger = "".join(printed)
+    assert server.returncode == 0
+    assert rest == "" and "Traceback" not in error
+    assert "model probe on CPUExecutionProvider" in ledger
+    for part in ("resampler", "window", "frame", "together"):
+        assert part in ledger
+    assert "2418 samples" in ledger
+
+
+def test_a_port_in_use_is_told(probe_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        assert port in refused(capsys, "serve", "--port", port, "--model", probe_folder)

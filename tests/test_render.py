@@ -1,0 +1,216 @@
+"""The offline door with a model of numpy whose bass is loud where the mix is: what comes out is aligned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+
+from bassnet_osc import render as render_module
+from bassnet_osc.render import aligned, parse_z, render
+from bassnet_osc.spec import BassNetError, Spec, live
+from bassnet_osc.voice import Voice
+
+SAMPLE_RATE = 48_000
+LIMIT = live().model.z_limit
+
+
+class Echo:
+    """A model as loud as the mix, plucked where that rises: 55 Hz, or 110 Hz where z's x is positive."""
+
+    spec: Spec = live()
+    name = "echo"
+
+    def frontend(self, audio: np.ndarray) -> np.ndarray:
+        """Each frame holds the level of its last hop in all its bins."""
+        cqt = self.spec.cqt
+        n_frames = 1 + (len(audio) - cqt.left - cqt.right) // cqt.hop_length
+        heard = audio[cqt.left - cqt.hop_length :][: n_frames * cqt.hop_length].reshape(n_frames, -1)
+        level_db = 10 * np.log10(2 * (heard**2).mean(axis=1) + 1e-12)
+        level = np.clip(1 - level_db / self.spec.descriptor.level_floor_db, 0, 1)
+        return np.repeat(level[:, None], cqt.n_bins, axis=1).astype(np.float32)
+
+    def decode(self, mix: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        level = mix[:, :, 0]
+        f0 = np.zeros_like(mix)
+        f0[:, :, 72 if z[0, 0] > 0 else 36] = 1
+        onset = np.diff(level, prepend=0, axis=1) > 0.3
+        return f0, level, onset.astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def echo(monkeypatch: pytest.MonkeyPatch) -> Echo:
+    """Every model name gives the Echo."""
+    monkeypatch.setattr(render_module.Bundle, "load", lambda *_: Echo())
+    return Echo()
+
+
+def bursts(seconds: float, *starts: float) -> np.ndarray:
+    """Silence with half a second of tone from each start on."""
+    t = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    gate = sum((t >= start) & (t < start + 0.5) for start in starts)
+    return (0.5 * gate * np.sin(2 * np.pi * 440 * t)).astype(np.float32)
+
+
+def loud(path: Path) -> np.ndarray:
+    """Which tenths of a second of a file sound."""
+    audio, rate = soundfile.read(path)
+    n = rate // 10
+    return np.abs(audio[: len(audio) // n * n]).reshape(-1, n).max(axis=1) > 0.05
+
+
+def notes_in(midi: Path) -> list[tuple[float, int]]:
+    """Start in seconds and pitch of each note."""
+    now, notes = 0.0, []
+    for message in mido.MidiFile(midi):
+        now += message.time
+        if message.type == "note_on":
+            notes.append((now, message.note))
+    return notes
+
+
+@pytest.fixture
+def mix(tmp_path: Path) -> Path:
+    """Three seconds that sound from 1.0 to 1.5 s and from 2.0 to 2.5 s."""
+    path = tmp_path / "mix.wav"
+    soundfile.write(path, bursts(3.0, 1.0, 2.0), SAMPLE_RATE)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+def test_the_bass_lies_where_the_mix_does(mix: Path, suffix: str) -> None:
+    bass = mix.with_name("bass" + suffix)
+    done = render([mix], bass)
+    audio, rate = soundfile.read(bass)
+    assert (len(audio), rate) == (3 * SAMPLE_RATE, SAMPLE_RATE)
+    expected = np.zeros(30, bool)
+    expected[10:15] = expected[20:25] = True
+    edges = [9, 15, 19, 25]  # the model hears hops of 10 ms and the tone dies away
+    np.testing.assert_array_equal(np.delete(loud(bass), edges), np.delete(expected, edges))
+    assert done.latency_samples > 0
+
+
+def test_the_bass_starts_with_the_mix_within_two_frames(mix: Path) -> None:
+    bass = mix.with_name("bass.wav")
+    render([mix], bass)
+    audio, _ = soundfile.read(bass)
+    first = int((np.abs(audio) > 0.02).argmax())
+    assert first / SAMPLE_RATE == pytest.approx(1.0, abs=0.02)  # measured 1.011
+
+
+def test_block_size_does_not_matter(echo: Any, rng: np.random.Generator) -> None:
+    audio = (bursts(1.0, 0.3) + 0.01 * rng.standard_normal(SAMPLE_RATE)).astype(np.float32)
+
+    def played(size: int) -> np.ndarray:
+        voice = Voice(echo, SAMPLE_RATE, lambda frame: (0.0, 0.0))
+        return np.concatenate(list(aligned(voice, (audio[i : i + size] for i in range(0, len(audio), size)))))
+
+    whole = played(len(audio))
+    assert len(whole) == len(audio)
+    for size in (161, 256, 4096):
+        np.testing.assert_array_equal(played(size), whole)
+
+
+def test_several_mixes_play_together(mix: Path) -> None:
+    other = mix.with_name("other.wav")
+    soundfile.write(other, np.pad(bursts(4.0, 3.0), (0, 480)), SAMPLE_RATE)
+    bass = mix.with_name("bass.wav")
+    done = render([mix, other], bass)
+    assert soundfile.info(bass).frames == 4 * SAMPLE_RATE + 480
+    assert loud(bass)[[5, 12, 22, 32]].tolist() == [False, True, True, True]
+    assert done.resampled == {}
+
+
+def test_the_first_files_rate_counts(mix: Path) -> None:
+    other = mix.with_name("other.wav")
+    soundfile.write(other, np.zeros(100), 44_100)
+    bass = mix.with_name("bass.wav")
+    done = render([other, mix], bass)
+    assert soundfile.info(bass).samplerate == 44_100
+    assert soundfile.info(bass).frames == 3 * 44_100
+    assert done.resampled == {mix: SAMPLE_RATE}
+
+
+def test_z_chooses_the_bass(mix: Path) -> None:
+    bass, midi = mix.with_name("bass.wav"), mix.with_name("bass.mid")
+    for z, pitch in [("-1,0", 33), ("1,0", 45)]:
+        render([mix], bass, z=z, midi=midi)
+        assert [note for _, note in notes_in(midi)] == [pitch, pitch]
+
+
+def test_z_from_a_file_moves(mix: Path) -> None:
+    curve, midi = mix.with_name("z.csv"), mix.with_name("bass.mid")
+    curve.write_text("seconds,x,y\n0,-1,0\n1.6,-1,0\n1.8,1,0\n")
+    render([mix], mix.with_name("bass.wav"), z_file=curve, midi=midi)
+    assert [note for _, note in notes_in(midi)] == [33, 45]
+
+
+def test_midi_notes_lie_where_the_mix_does(mix: Path) -> None:
+    midi = mix.with_name("bass.mid")
+    render([mix], mix.with_name("bass.wav"), midi=midi)
+    starts = [start for start, _ in notes_in(midi)]
+    np.testing.assert_allclose(starts, [1.0, 2.0], atol=0.02)  # measured 0.01: the hop that the model hears
+
+
+def test_all_outputs_appear_and_nothing_else(mix: Path) -> None:
+    outputs = [mix.with_name(name) for name in ("bass.wav", "bass.mid", "bass.png")]
+    render([mix], outputs[0], midi=outputs[1], picture=outputs[2])
+    assert sorted(mix.parent.iterdir()) == sorted([mix, *outputs])
+
+
+def test_a_fault_in_the_middle_leaves_nothing(mix: Path) -> None:
+    audio = bursts(3.0, 1.0)
+    audio[100_000] = np.nan
+    soundfile.write(mix, audio, SAMPLE_RATE, subtype="FLOAT")
+    with pytest.raises(BassNetError, match="at sample 100000"):
+        render([mix], mix.with_name("bass.wav"), midi=mix.with_name("bass.mid"))
+    assert list(mix.parent.iterdir()) == [mix]
+
+
+def test_an_interruption_leaves_nothing(mix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Iterator[np.ndarray]:
+        yield np.zeros(1_000, np.float32)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(render_module.Mix, "blocks", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        render([mix], mix.with_name("bass.wav"))
+    assert list(mix.parent.iterdir()) == [mix]
+
+
+def test_outputs_must_differ_from_inputs_and_one_another(mix: Path) -> None:
+    with pytest.raises(BassNetError, match="is an input or another output"):
+        render([mix], mix)
+    with pytest.raises(BassNetError, match="is an input or another output"):
+        render([mix], mix.with_name("bass.wav"), midi=mix.with_name("bass.wav"))
+    assert loud(mix).any()
+
+
+def test_z_is_two_numbers() -> None:
+    assert parse_z("0.5,-1", LIMIT) == (0.5, -1.0)
+    assert parse_z(f" {LIMIT} , {-LIMIT}", LIMIT) == (LIMIT, -LIMIT)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "1,2,3", "a,b", "1;2", "nan,0", "0,inf", f"{LIMIT + 0.1},0", "0,-1e9"]
+)
+def test_other_z_is_refused(text: str) -> None:
+    with pytest.raises(BassNetError, match="z must") as caught:
+        parse_z(text, LIMIT)
+    assert repr(text) in str(caught.value)
+
+
+def test_length_does_not_depend_on_the_latency(mix: Path, echo: Any) -> None:
+    """A mix shorter than the latency still has a bass of its own length."""
+    latency = Voice(echo, SAMPLE_RATE, lambda frame: (0.0, 0.0)).latency_samples
+    for n in (1, latency - 1, latency, latency + 1):
+        soundfile.write(mix, np.zeros(n), SAMPLE_RATE)
+        render(
+            [mix], mix.with_name("bass.wav"), midi=mix.with_name("bass.mid"), picture=mix.with_name("b.png")
+        )
+        assert soundfile.info(mix.with_name("bass.wav")).frames == n

@@ -1,0 +1,337 @@
+"""OSC datagrams: equal to python-osc's, inverse to each other, and closed to everything hostile."""
+
+from __future__ import annotations
+
+import math
+import random
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from bassnet_osc import wire
+from bassnet_osc.spec import BassNetError
+from bassnet_osc.wire import Message
+
+AUDIO = "/bassnet/audio/in"
+SAMPLES = arrays(np.float32, st.integers(1, wire.MAX_BLOCK), elements=st.floats(-1, 1, width=32))
+SEQS = st.integers(0, wire.SEQ_MODULO - 1)
+
+
+def built(address: str, *atoms: tuple[str, object]) -> bytes:
+    """A message by python-osc's own builder, from (type tag, value) pairs."""
+    builder = OscMessageBuilder(address)
+    for tag, value in atoms:
+        builder.add_arg(value, tag)
+    return builder.build().dgram
+
+
+def noise(n: int) -> np.ndarray:
+    return np.random.default_rng(n).uniform(-1, 1, n).astype(np.float32)
+
+
+# --- audio -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 64, 240, 255, 256, 1024])
+def test_audio_bytes_equal_python_oscs(n: int) -> None:
+    samples = noise(n)
+    floats = [("f", float(x)) for x in samples]
+    assert wire.encode_audio(AUDIO, 7, samples, "f") == built(AUDIO, ("i", 7), *floats)
+    blob = struct.pack(f">{n}f", *samples)
+    assert wire.encode_audio(AUDIO, 7, samples, "b") == built(AUDIO, ("i", 7), ("b", blob))
+    steps = [round(float(x) * 32767) for x in samples]
+    on_the_grid = np.array(steps, np.float32) / np.float32(32767)
+    blob = struct.pack(f">{n}h", *steps)
+    assert wire.encode_audio(AUDIO, 7, on_the_grid, "s16") == built(AUDIO, ("i", 7), ("b", blob))
+
+
+@given(SAMPLES, SEQS)
+@settings(max_examples=50)
+def test_decoding_inverts_encoding(samples: np.ndarray, seq: int) -> None:
+    for audio_format, error in (("f", 0.0), ("b", 0.0), ("s16", 0.5001 / 32767)):  # half a step of int16
+        n, decoded = wire.decode_audio(wire.encode_audio(AUDIO, seq, samples, audio_format), audio_format)
+        assert n == seq and decoded.dtype == np.float32
+        assert np.abs(decoded - samples).max() <= error
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("i"), st.integers(-1000, 1000)),
+            st.tuples(st.just("f"), st.floats(-1000, 1000, width=32)),
+            st.tuples(st.just("h"), st.integers(-1000, 1000)),
+            st.tuples(st.just("d"), st.floats(-1000, 1000)),
+            st.tuples(st.just("T"), st.just(True)),
+            st.tuples(st.just("F"), st.just(False)),
+        ),
+        min_size=1,
+        max_size=40,
+    ),
+    st.sampled_from("ifhd"),
+)
+def test_every_mixture_of_numbers_is_read(atoms: list[tuple[str, object]], seq_tag: str) -> None:
+    seq, samples = wire.decode_audio(built(AUDIO, (seq_tag, 5), *atoms), "f")
+    assert seq == 5
+    np.testing.assert_array_equal(samples, np.array([float(value) for _, value in atoms], np.float32))
+
+
+def test_silence_from_max_comes_as_whole_numbers() -> None:
+    seq, samples = wire.decode_audio(built(AUDIO, ("i", 1), *[("i", 0)] * 240), "f")
+    assert seq == 1 and len(samples) == 240 and not samples.any()
+
+
+@pytest.mark.parametrize("audio_format", ["b", "s16"])
+def test_a_float_seq_before_a_blob_is_read(audio_format: str) -> None:
+    datagram = wire.encode_audio(AUDIO, 0, noise(16), audio_format).replace(b",ib", b",fb")
+    at = datagram.index(b",fb") + 4
+    datagram = datagram[:at] + struct.pack(">f", 12.0) + datagram[at + 4 :]
+    assert wire.decode_audio(datagram, audio_format)[0] == 12
+
+
+def test_seq_counts_modulo_2_to_the_24() -> None:
+    assert wire.decode_audio(wire.encode_audio(AUDIO, 2**24 + 3, noise(16), "f"), "f")[0] == 3
+    assert wire.decode_audio(built(AUDIO, ("i", 2**24 + 3), ("f", 0.0)), "f")[0] == 3
+
+
+def test_s16_clips_at_full_scale() -> None:
+    samples = np.array([2.0, -2.0, 1.0, -1.0], np.float32)
+    _, decoded = wire.decode_audio(wire.encode_audio(AUDIO, 0, samples, "s16"), "s16")
+    np.testing.assert_array_equal(decoded, [1, -1, 1, -1])
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e7])
+@pytest.mark.parametrize("audio_format", ["f", "b"])
+def test_samples_that_are_no_audio_are_refused(audio_format: str, bad: float) -> None:
+    samples = noise(64)
+    samples[40] = bad
+    with pytest.raises(BassNetError, match="samples must be finite"):
+        wire.decode_audio(wire.encode_audio(AUDIO, 0, samples, audio_format), audio_format)
+
+
+def test_too_large_a_double_is_refused_like_infinity() -> None:
+    with pytest.raises(BassNetError, match="samples must be finite"):
+        wire.decode_audio(built(AUDIO, ("i", 0), ("d", 1e300)), "f")
+
+
+def test_loud_audio_within_the_limit_passes() -> None:
+    samples = np.full(1024, -wire.MAX_SAMPLE, np.float32)
+    assert wire.decode_audio(wire.encode_audio(AUDIO, 0, samples, "b"), "b")[1].tolist() == samples.tolist()
+
+
+@pytest.mark.parametrize("seq", [("i", -1), ("f", 0.5), ("f", math.nan), ("d", 1e300), ("h", 2**40)])
+def test_a_seq_that_is_no_count_is_refused(seq: tuple[str, object]) -> None:
+    with pytest.raises(BassNetError, match="seq must be"):
+        wire.decode_audio(built(AUDIO, seq, ("f", 0.0)), "f")
+
+
+@pytest.mark.parametrize("audio_format", wire.FORMATS)
+def test_wrong_lengths_are_refused(audio_format: str) -> None:
+    whole = wire.encode_audio(AUDIO, 3, noise(64), audio_format)
+    for length in range(len(whole)):
+        with pytest.raises(BassNetError):
+            wire.decode_audio(whole[:length], audio_format)
+    for more in (b"\0", b"\0" * 4, b"\0" * 400, b"\0" * 9216):
+        with pytest.raises(BassNetError):
+            wire.decode_audio(whole + more, audio_format)
+
+
+def test_the_wrong_format_is_refused() -> None:
+    for sent in wire.FORMATS:
+        for expected in {"f", "b", "s16"} - {sent}:
+            if {sent, expected} != {"b", "s16"}:  # a blob does not say what it holds
+                with pytest.raises(BassNetError, match=f"format {expected} "):
+                    wire.decode_audio(wire.encode_audio(AUDIO, 0, noise(64), sent), expected)
+
+
+@pytest.mark.parametrize("size", [-4, -1, 0, 3, 2**31 - 1, 60, 68])
+def test_a_blob_that_lies_about_its_size_is_refused(size: int) -> None:
+    whole = wire.encode_audio(AUDIO, 0, noise(16), "b")
+    at = whole.index(b",ib") + 8
+    with pytest.raises(BassNetError):
+        wire.decode_audio(whole[:at] + struct.pack(">i", size) + whole[at + 4 :], "b")
+
+
+def test_more_samples_than_a_block_are_refused() -> None:
+    with pytest.raises(BassNetError, match="1 to 1024"):
+        wire.decode_audio(wire.encode_audio(AUDIO, 0, np.zeros(1025, np.float32), "f"), "f")
+    with pytest.raises(BassNetError, match="1 to 1024"):
+        wire.decode_audio(built(AUDIO, ("i", 0), *[("T", True)] * 8000), "f")
+
+
+# --- control -----------------------------------------------------------------------------------------
+
+TEXTS = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), max_size=20)
+ARGUMENTS = st.lists(
+    st.one_of(
+        TEXTS,
+        st.integers(-(2**31), 2**31 - 1),
+        st.floats(width=32, allow_nan=False),
+        st.booleans(),
+        st.binary(min_size=1, max_size=20),
+    ),
+    max_size=wire.MAX_ARGS,
+)
+
+
+@given(ARGUMENTS)
+def test_control_messages_survive_the_wire(args: list[object]) -> None:
+    datagram = wire.encode("/bassnet/x", *args)
+    assert wire.decode(datagram) == [Message("/bassnet/x", tuple(args))]
+
+
+def test_64_bits_and_doubles_are_read() -> None:
+    datagram = built("/bassnet/x", ("h", 2**40), ("d", 0.1), ("N", None))
+    assert wire.decode(datagram) == [Message("/bassnet/x", (2**40, 0.1, None))]
+
+
+def test_a_message_without_type_tags_has_no_arguments() -> None:
+    assert wire.decode(b"/bassnet/bye\0\0\0\0") == [Message("/bassnet/bye")]
+
+
+def bundle(*contents: object, timetag: float = IMMEDIATELY) -> object:
+    builder = OscBundleBuilder(timetag)
+    for content in contents:
+        builder.add_content(content)
+    return builder.build()
+
+
+def message(address: str, *args: object) -> object:
+    builder = OscMessageBuilder(address)
+    for arg in args:
+        builder.add_arg(arg)
+    return builder.build()
+
+
+def test_bundles_are_unpacked_in_order_whatever_their_time_tags() -> None:
+    inner = bundle(message("/c"), message("/d", 2), timetag=2e9)
+    outer = bundle(message("/a", 1.0), inner, message("/e"), timetag=1.0)
+    got = wire.decode(outer.dgram)
+    assert got == [Message("/a", (1.0,)), Message("/c"), Message("/d", (2,)), Message("/e")]
+
+
+def test_deep_bundles_are_refused() -> None:
+    packet = message("/a").dgram
+    for _ in range(9):
+        packet = b"#bundle\0" + bytes(8) + struct.pack(">i", len(packet)) + packet
+    with pytest.raises(BassNetError, match="nest at most 8"):
+        wire.decode(packet)
+    assert wire.decode(packet[20:]) == [Message("/a")]
+
+
+@pytest.mark.parametrize("size", [-4, -1, 0, 1, 16, 2**31 - 1])
+def test_a_bundle_that_lies_about_an_element_is_refused(size: int) -> None:
+    packet = b"#bundle\0" + bytes(8) + struct.pack(">i", size) + message("/a").dgram
+    with pytest.raises(BassNetError, match="does not fit"):
+        wire.decode(packet)
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        b"/z\0\0,ff\0" + bytes(4),  # one float of two: python-osc reads the other as 0
+        b"/z\0\0,f\0\0" + bytes(8),  # one too many
+        b"/z\0\0,b\0\0" + struct.pack(">i", -4),
+        b"/z\0\0,[f]" + bytes(8),
+        b"/z\0\0,x\0\0",
+        b"/z\0\0ff\0\0" + bytes(8),
+        b"/\xff\xfe\0,\0\0\0",
+        b"/z\0\0,s\0\0\xff\xfe\xfd\0",
+        b"/z\0\0,s\0\0abcd",
+        b"z\0\0\0,\0\0\0",
+        b"\0\0\0\0",
+        b"",
+        b"/abc",
+        bytes(9220),
+        b"/z\0\0" + b"," + b"T" * 67,
+    ],
+)
+def test_damaged_control_messages_are_refused_in_one_line(datagram: bytes) -> None:
+    with pytest.raises(BassNetError) as refused:
+        wire.decode(datagram)
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize("arg", [object(), 1e300, b"", "\0" * 3 + "\ud800", 2**70])
+def test_what_cannot_be_sent_is_refused(arg: object) -> None:
+    with pytest.raises(BassNetError, match="/bassnet/z cannot carry"):
+        wire.encode("/bassnet/z", arg)
+
+
+# --- arguments ---------------------------------------------------------------------------------------
+
+
+def test_arguments_are_read_as_they_are_wanted() -> None:
+    assert wire.arguments(Message("/x", (1, True, 2.0, "a")), "ffis") == [1.0, 1.0, 2, "a"]
+    assert wire.arguments(Message("/x", ("a", "pad", None)), "s*") == ["a", "pad", None]
+    assert wire.arguments(Message("/x"), "") == []
+
+
+@pytest.mark.parametrize(
+    ("args", "kinds", "rule"),
+    [
+        ((1.0,), "ff", "takes 2 arguments"),
+        ((1.0, 2.0, 3.0), "ff", "takes 2 arguments"),
+        (("a",), "ss*", "takes 2 arguments or more of kinds"),
+        ((math.nan,), "f", "finite number; got nan"),
+        ((math.inf,), "i", "whole number; got inf"),
+        ((1.5,), "i", "whole number; got 1.5"),
+        (("1",), "f", "finite number; got '1'"),
+        ((1,), "s", "text; got 1"),
+        ((None,), "f", "finite number; got None"),
+        ((b"1",), "i", "whole number"),
+    ],
+)
+def test_other_arguments_are_refused(args: tuple[object, ...], kinds: str, rule: str) -> None:
+    with pytest.raises(BassNetError, match=rule):
+        wire.arguments(Message("/x", args), kinds)
+
+
+# --- hostility ---------------------------------------------------------------------------------------
+
+
+def reads_or_refuses(datagram: bytes) -> None:
+    """Every way into the wire; any exception but BassNetError fails the test."""
+    readers = [lambda: wire.decode(datagram), lambda: wire.address_of(datagram)]
+    readers += [lambda f=f: wire.decode_audio(datagram, f) for f in wire.FORMATS]
+    for read in readers:
+        try:
+            read()
+        except BassNetError as error:
+            assert "\n" not in str(error)
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=300)
+def test_random_bytes_are_read_or_refused(datagram: bytes) -> None:
+    reads_or_refuses(datagram)
+    reads_or_refuses(b"/bassnet/audio/in\0\0\0," + datagram)
+    reads_or_refuses(b"#bundle\0" + datagram)
+
+
+def test_mutations_of_valid_messages_are_read_or_refused() -> None:
+    seeds = [wire.encode_audio(AUDIO, 3, noise(16), f) for f in wire.FORMATS]
+    seeds += [built(AUDIO, ("i", 3), ("h", 1), ("d", 0.5), ("T", True), ("F", False))]
+    seeds += [wire.encode("/bassnet/hello", "max", 0, 48000, 256, "f", "pad", "." * 90, "deadline_ms", 5.0)]
+    seeds += [bundle(message("/a", 1.0), bundle(message("/b", b"xyz"), message("/c", "d"))).dgram]
+    rng = random.Random(0)
+    for _ in range(6000):
+        datagram = bytearray(rng.choice(seeds))
+        for _ in range(rng.randint(1, 4)):
+            kind, at = rng.randrange(4), rng.randrange(len(datagram))
+            if kind == 0:
+                datagram[at] = rng.randrange(256)
+            elif kind == 1:
+                datagram[at // 4 * 4 : at // 4 * 4 + 4] = rng.choice(
+                    [b"\xff\xff\xff\xfc", b"\x7f\xff\xff\xff", b"\0\0\0\0", b"\x7f\xc0\0\0", b",ifb"]
+                )
+            elif kind == 2:
+                del datagram[at // 4 * 4 + 4 :]
+            else:
+                datagram[at:at] = rng.randbytes(4)
+        reads_or_refuses(bytes(datagram))
