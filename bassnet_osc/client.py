@@ -128,9 +128,7 @@ class Client:
         until = time.monotonic() + timeout
         while not self._answers:
             self._beat()
-            is_last = time.monotonic() >= until
-            self._take_one(min(until, self._hello_at + HEARTBEAT))
-            if is_last:
+            if not self._take_one(min(until, self._hello_at + HEARTBEAT)) and time.monotonic() >= until:
                 break
         return self._answers.popleft() if self._answers else None
 
@@ -170,7 +168,7 @@ class Client:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         try:
             opened.connect((self.host, self.port))  # from here on only the server's datagrams arrive
-        except OSError as error:
+        except (OSError, UnicodeError, OverflowError) as error:  # no host; no name of one; no port
             opened.close()
             raise BassNetError(f"no way to {self.host}:{self.port} ({error}): mend host and port") from None
         return opened
@@ -206,20 +204,21 @@ class Client:
         except ConnectionError:
             self._socket.send(datagram)  # that was the echo of an earlier one that found no server
 
-    def _take_one(self, until: float) -> None:
-        """Waits for one datagram until that time, at most, and looks at what it says."""
+    def _take_one(self, until: float) -> bool:
+        """Waits for one datagram until that time, at most, and heeds it; False where none came."""
         if self._socket is None:
             raise BassNetError("the client is not connected: use it in a `with`, or call connect() first")
         self._socket.settimeout(max(0.0, until - time.monotonic()))
         try:
             datagram = self._socket.recv(wire.MAX_DATAGRAM)
         except (TimeoutError, BlockingIOError, ConnectionError):
-            return
+            return False
         if wire.address_of(datagram) == AUDIO_OUT:
             self._answers.append(wire.decode_audio(datagram, self.format))
         else:
             for message in wire.decode(datagram):
                 self._heed(message)
+        return True
 
     def _heed(self, message: Message) -> None:
         args = message.args

@@ -53,6 +53,8 @@ class Offline:
 
 def run_demo(out: Path, fast: bool = False, model: str = DEFAULT, mix_file: Path = MIX) -> str:
     """Writes the demo's files into the folder `out`, all at the end; returns what happened in words."""
+    if out.exists() and not out.is_dir():
+        raise BassNetError(f"{out} is a file: name a folder for the demo's files")
     mix = Mix([mix_file])
     audio = np.concatenate(list(mix.blocks()))
     bundle = Bundle.load(model)

@@ -44,7 +44,7 @@ class Running:
 
     host: str
     port: int
-    stop: Callable[[], object]
+    stop: Callable[[], None]
 
 
 class Door(asyncio.DatagramProtocol):
@@ -93,7 +93,7 @@ async def serve(
                 raise failure
             board.become("ready")
             address, free_port = transport.get_extra_info("sockname")
-            on_ready(Running(address, free_port, lambda: loop.call_soon_threadsafe(stop.set)))
+            on_ready(Running(address, free_port, partial(_stop_soon, loop, stop)))
         await stop.wait()
     finally:
         board.become("stopping", "the server ends")
@@ -107,7 +107,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         bound.bind((host, port))
-    except OSError as error:
+    except (OSError, UnicodeError, OverflowError) as error:  # taken; no name of a host; no port
         bound.close()
         raise BassNetError(_why_not(host, port, error)) from None
     bound.setblocking(False)
@@ -116,14 +116,15 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _why_not(host: str, port: int, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
+def _why_not(host: str, port: int, error: Exception) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EADDRINUSE:
         return (
             f"port {port} of {host} is in use, perhaps by another server: end that, or choose another --port"
         )
-    if error.errno == errno.EACCES:
+    if number == errno.EACCES:
         return f"port {port} of {host} is not allowed for this user: choose a --port from 1024 to 65535"
-    return f"--host must be an address of this machine; got {host} ({error.strerror}): take {HOST}"
+    return f"--host must be an address of this machine; got {host} and port {port} ({error}): take {HOST}"
 
 
 def _stop_on_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
@@ -131,6 +132,11 @@ def _stop_on_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> No
         # Windows has no signals in loops, and other threads than the main one have none at all
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, stop.set)
+
+
+def _stop_soon(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):  # it has ended already
+        loop.call_soon_threadsafe(stop.set)
 
 
 async def _first(warm: asyncio.Future[Exception | None], stop: asyncio.Event) -> None:

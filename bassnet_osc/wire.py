@@ -208,7 +208,7 @@ def address_of(message: bytes) -> str:
     address, _ = _string(message, 0)
     if not address.startswith(b"/"):
         raise BassNetError(f"an OSC address starts with /; got {_short(address)}: this is not OSC")
-    return address.decode("ascii", "replace")
+    return address.decode("ascii", "backslashreplace")
 
 
 def decode_message(message: bytes) -> Message:

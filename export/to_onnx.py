@@ -37,7 +37,7 @@ from bassnet_osc.spec import (
 )
 from export.graphs import DecoderGraph, EncoderGraph, ProbeDecoder, ProbeEncoder, probe_spec
 from export.parity import TOLERANCE, parity, report
-from training.artificial import DATA_SETS
+from training.composition import DATA_SETS
 from training.cqt import Cqt
 from training.dataset import load_songs
 from training.evaluate import evaluate

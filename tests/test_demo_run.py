@@ -75,3 +75,8 @@ def test_a_server_that_does_not_start_says_why(
         with pytest.raises(BassNetError, match=r"did not start: .* in use"):
             run_demo(mix.parent / "out", fast=True, model=str(probe_folder), mix_file=mix)
     assert list(mix.parent.iterdir()) == [mix]
+
+
+def test_a_file_is_no_folder(mix: Path) -> None:
+    with pytest.raises(BassNetError, match="is a file"):
+        run_demo(mix, mix_file=mix)

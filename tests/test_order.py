@@ -92,7 +92,7 @@ def test_known_blocks_are_the_released_the_lost_and_the_held() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_any_disorder_comes_out_in_order_each_block_once(seed: int) -> None:
-    """Random delays, losses and duplicates: the indices released are 0, 1, 2, ... and nothing stays behind."""
+    """Random delays, losses and duplicates: the indices released are 0, 1, 2, ... and none stays behind."""
     rng = random.Random(seed)
     arrivals = sorted(
         (index * DURATION + rng.uniform(0, 4 * DURATION), index)

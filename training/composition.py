@@ -76,11 +76,18 @@ class DataSet:
     """What sets the data sets apart: the drums of a measure and what each bass pattern plays to a chord."""
 
     number: int  # in the seed
+    names: tuple[str, ...]  # of the patterns
     patterns: tuple[Pattern, ...]
     drums: tuple[tuple[float, int], ...] = ROCK  # beat within the measure, General MIDI drum note
 
 
-DATA_SETS = {"A1": DataSet(1, (quarters(1, 1, 1, 1), quarters(3, 3, 3, 3), quarters(5, 5, 5, 5)))}
+DATA_SETS = {
+    "A1": DataSet(
+        number=1,
+        names=("root", "third", "fifth"),
+        patterns=(quarters(1, 1, 1, 1), quarters(3, 3, 3, 3), quarters(5, 5, 5, 5)),
+    )
+}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,222 @@
+"""The stream's properties: blocks, future, reset, flush, the sum of tapers, and a second implementation."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from bassnet_osc.bundle import Bundle
+from bassnet_osc.frames import Frames
+from bassnet_osc.latent import LiveZ, ZCurve
+from bassnet_osc.resample import Resampler
+from bassnet_osc.spec import BassNetError, CqtSpec, Spec, live, studio
+from bassnet_osc.stream import Gate, Stream, bin_to_hz, f0_of, hann
+
+Block = npt.NDArray[np.float32]
+RATE = 44_100
+ORIGIN = (0.0, 0.0)
+
+
+class Mirror:
+    """A model in numpy whose every output depends on the whole window and on z."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.z: list[tuple[float, float]] = []
+
+    def frontend(self, audio: Block) -> Block:
+        cqt = self.spec.cqt
+        n_frames = 1 + (len(audio) - cqt.left - cqt.right) // cqt.hop_length
+        starts = cqt.left + cqt.hop_length * np.arange(n_frames) - 64
+        return np.abs(audio[starts[:, None] + np.arange(64) % 64][:, np.arange(cqt.n_bins) % 64])
+
+    def decode(self, mix: Block, z: Block) -> tuple[Block, Block, Block]:
+        self.z.append((float(z[0, 0]), float(z[0, 1])))
+        level = np.clip(0.5 + mix.mean(axis=(1, 2))[:, None] + 0.1 * mix.mean(axis=2), 0, 1)
+        f0 = mix**2 + 1e-3 + 0.01 * np.abs(z.sum())
+        return f0 / f0.sum(axis=2, keepdims=True), level, 1 - level
+
+
+class Constant(Mirror):
+    """A model that always says the same: level and onset 1, f0 in one bin."""
+
+    def decode(self, mix: Block, z: Block) -> tuple[Block, Block, Block]:
+        f0 = np.zeros_like(mix)
+        f0[:, :, 60] = 1
+        return f0, np.ones(mix.shape[:2], np.float32), np.ones(mix.shape[:2], np.float32)
+
+
+def origin(_: int) -> tuple[float, float]:
+    """z stays at the origin."""
+    return ORIGIN
+
+
+def feed(stream: Stream, audio: Block, block_size: int, flush: bool = True) -> Frames:
+    """All frames of a signal fed in blocks."""
+    parts = [stream.process(audio[i : i + block_size]) for i in range(0, len(audio), block_size)]
+    return Frames.join(parts + ([stream.flush()] if flush else []))
+
+
+def assert_same(a: Frames, b: Frames) -> None:
+    """Bit-equal frames."""
+    assert a.first == b.first
+    for name in ("f0_hz", "level_db", "onset"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+
+
+@pytest.fixture(params=["live", "studio"])
+def model(request: pytest.FixtureRequest) -> Mirror:
+    """The numpy model in both presets."""
+    return Mirror({"live": live, "studio": studio}[request.param]())
+
+
+@pytest.fixture
+def noise(rng: np.random.Generator) -> Block:
+    """0.3 s of noise."""
+    return (0.3 * rng.standard_normal(RATE * 3 // 10)).astype(np.float32)
+
+
+@pytest.mark.parametrize("block_size", [1, 7, 160, 161, 512, 4096])
+def test_blocks_do_not_matter(model: Mirror, noise: Block, block_size: int) -> None:
+    if block_size == 1:
+        noise = noise[:3000]
+    whole = feed(Stream(model, RATE, origin), noise, len(noise))
+    assert_same(feed(Stream(model, RATE, origin), noise, block_size), whole)
+    assert len(np.unique(whole.level_db)) > len(whole) // 2  # the model does tell frames apart
+
+
+def test_blocks_do_not_matter_with_onnx_runtime(probe_folder: Path, noise: Block) -> None:
+    bundle = Bundle.load(str(probe_folder), provider="cpu")
+    whole = feed(Stream(bundle, RATE, origin), noise, len(noise))
+    for block_size in (7, 161, 512, 4096):
+        assert_same(feed(Stream(bundle, RATE, origin), noise, block_size), whole)
+
+
+def test_future_does_not_change_the_past(model: Mirror, noise: Block) -> None:
+    n = 9000
+    other = noise.copy()
+    other[n:] = -0.7
+    past = feed(Stream(model, RATE, origin), noise, 512, flush=False)
+    changed = feed(Stream(model, RATE, origin), other, 512, flush=False)
+    stream = Stream(model, RATE, origin)
+    n_settled = len(feed(stream, noise[:n], 512, flush=False))
+    assert_same(past[:n_settled], changed[:n_settled])
+    if model.spec.cqt.alignment == "causal":
+        assert n_settled > 10
+        assert not np.array_equal(past.level_db, changed.level_db)
+
+
+def test_reset_and_flush_equal_new(model: Mirror, noise: Block) -> None:
+    stream = Stream(model, RATE, origin)
+    first = feed(stream, noise, 512)  # ends with flush
+    assert_same(feed(stream, noise, 512), first)
+    stream.process(noise[:5000])
+    stream.reset()
+    assert_same(feed(stream, noise, 512), first)
+
+
+@pytest.mark.parametrize("n_samples", [1, 440, 441, 442, 13_230, 13_231])
+def test_flush_completes_the_signal(model: Mirror, noise: Block, n_samples: int) -> None:
+    """Frames 0 .. ceil(seconds x 100): sound between frames reaches the very last sample."""
+    frames = feed(Stream(model, RATE, origin), np.resize(noise, n_samples), 512)
+    assert frames.first == 0
+    assert frames.end == math.ceil(n_samples * 100 / RATE) + 1
+
+
+@pytest.mark.parametrize("taper", [4, 6, 8, 12, 20])
+@pytest.mark.parametrize("skip", [0, 1, 2, 3])
+def test_tapers_sum_to_one_at_both_ends(taper: int, skip: int, noise: Block) -> None:
+    """A model that always says 1 is heard as 1 from the first frame to the last; error below 1e-12."""
+    frames = feed(Stream(Constant(live()), RATE, origin, taper, skip), noise[:5000], 512)
+    np.testing.assert_allclose(frames.level_db, 0.0, atol=1e-9)
+    np.testing.assert_allclose(frames.onset, 1.0, atol=1e-12)
+    np.testing.assert_allclose(frames.f0_hz, bin_to_hz(60, CqtSpec()), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("taper", "skip"), [(4, 2), (4, 0), (6, 3), (20, 1)])
+def test_equals_a_plain_offline_implementation(taper: int, skip: int, noise: Block) -> None:
+    """All frames analysed at once, all windows cut from them, all outputs added in one array."""
+    model = Mirror(live())
+    cqt, b, hop = model.spec.cqt, model.spec.window.window_frames, taper // 2
+    resampler = Resampler(RATE, cqt.sample_rate)
+    audio = np.concatenate([resampler.process(noise), resampler.process(np.zeros(20_000, np.float32))])
+    mix = model.frontend(np.concatenate([np.zeros(cqt.left, np.float32), audio]))
+    padded = np.concatenate([np.zeros((b, cqt.n_bins), np.float32), mix])  # row b is frame 0
+    sums = np.zeros((len(mix) + 2 * b, cqt.n_bins + 2))
+    for start in range(-hop, len(mix) - taper - skip, hop):  # first frame under the taper
+        window = padded[start + taper + skip : start + taper + skip + b]
+        f0, level, onset = model.decode(window[None], np.zeros((1, 2), np.float32))
+        output = np.concatenate([f0[0], level[0][:, None], onset[0][:, None]], axis=1)
+        sums[start + b : start + b + taper] += hann(taper)[:, None] * output[b - skip - taper : b - skip]
+    frames = feed(Stream(model, RATE, origin, taper, skip), noise, 333)
+    expected = sums[b : b + len(frames)]
+    np.testing.assert_allclose(frames.level_db, -60 * (1 - expected[:, -2]), atol=1e-4)
+    np.testing.assert_allclose(frames.onset, expected[:, -1], atol=1e-6)
+    for hz, row in zip(frames.f0_hz, expected, strict=True):
+        assert hz == pytest.approx(f0_of(row[:-2], cqt), rel=1e-6)
+
+
+def test_z_is_asked_for_the_newest_frame_that_a_window_finishes(noise: Block) -> None:
+    model, asked = Mirror(live()), []
+    curve = ZCurve([(0.0, -1.0, 0.0), (1.0, 1.0, 2.0)], live())
+
+    def z(frame: int) -> tuple[float, float]:
+        asked.append(frame)
+        return curve(frame)
+
+    stream = Stream(model, RATE, z)
+    finished = [frames.end - 1 for i in range(0, 9000, 50) if len(frames := stream.process(noise[i : i + 50]))]
+    assert asked == finished
+    np.testing.assert_allclose(model.z, [curve(frame) for frame in asked], atol=1e-6)
+
+
+def test_live_z_reaches_the_model(noise: Block) -> None:
+    model = Mirror(live())
+    z = LiveZ(live())
+    z.set(1.0, -2.0)
+    feed(Stream(model, RATE, z), noise, 512)
+    assert model.z[-1] == pytest.approx((1.0, -2.0))
+
+
+def test_f0_is_the_centroid_around_the_peak_never_a_mean_of_two_peaks() -> None:
+    cqt = CqtSpec()
+    p = np.zeros(cqt.n_bins)
+    p[[59, 60, 61, 200]] = [0.1, 0.4, 0.2, 0.3]
+    assert f0_of(p, cqt) == pytest.approx(bin_to_hz(60 + 0.1 / 0.7, cqt))
+    assert f0_of(np.eye(cqt.n_bins)[0], cqt) == pytest.approx(27.5)
+    assert f0_of(np.eye(cqt.n_bins)[-1], cqt) == pytest.approx(cqt.frequencies[-1])
+
+
+def test_gate_has_hysteresis() -> None:
+    gate = Gate(live().descriptor)
+    assert [gate.process(db) for db in (-50, -43, -39, -45, -47, -43)] == [False] * 2 + [True] * 2 + [False] * 2
+
+
+@pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 44_100, 48_000, 96_000, 192_000])
+def test_latency_of_live_is_what_its_parts_say(rate: int) -> None:
+    """50 ms of window and frame, plus the resampler: 60 ms at most at 44.1, 48 and 96 kHz."""
+    stream = Stream(Mirror(live()), rate, origin)
+    total_ms = sum(stream.latency_parts.values())
+    assert stream.latency_samples == math.ceil(round(total_ms * rate / 1000, 6))
+    assert stream.latency_parts["window"] + stream.latency_parts["frame"] == 50.0
+    if rate >= 44_100:
+        assert total_ms <= 60.0
+
+
+@pytest.mark.parametrize("rate", [0, 7999, 192_001])
+def test_sample_rates_out_of_range_are_refused(rate: int) -> None:
+    with pytest.raises(BassNetError, match=str(rate)):
+        Stream(Mirror(live()), rate, origin)
+
+
+def test_a_taper_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(BassNetError, match="taper"):
+        Stream(Mirror(live()), RATE, origin, taper=2)
+    small = dataclasses.replace(live().window, n_steps=10, window_frames=10)
+    with pytest.raises(BassNetError, match="window"):
+        Stream(Mirror(dataclasses.replace(live(), window=small)), RATE, origin, taper=12)
