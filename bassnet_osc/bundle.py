@@ -164,7 +164,7 @@ class Bundle:
         names = tuple(i.name for i in session.get_inputs()), tuple(o.name for o in session.get_outputs())
         if names != GRAPHS[name]:
             raise BassNetError(
-                f"{self._folder / name} must have inputs and outputs {GRAPHS[name]}; got {names}: export again"
+                f"{self._folder / name}: inputs and outputs must be {GRAPHS[name]}; got {names}: export again"
             )
         return session
 

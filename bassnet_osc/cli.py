@@ -58,6 +58,13 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument(
         "--port", type=_port, default=7770, help="UDP port, 0 to 65535, 0 for any (default: %(default)s)"
     )
+    serve.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="IP",
+        help="another machine that is heard, one option each; needed when --host is not this machine's own",
+    )
     _add_model(serve)
     serve.add_argument(
         "--provider",
@@ -154,7 +161,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     def announce(running: Running) -> None:
         print(f"{_ledger(bundle)}\nlistening on {running.host}:{running.port}, Ctrl-C ends it", flush=True)
 
-    run(bundle, arguments.host, arguments.port, announce)
+    run(bundle, arguments.host, arguments.port, announce, arguments.allow)
 
 
 def _ledger(bundle: Bundle) -> str:

@@ -69,4 +69,4 @@ class Resampler:
         keep = stop * self.down // self.up - self.reach + 1  # first input position still needed
         self._history = x[keep - self._start :]
         self._start, self._next = keep, stop
-        return y.astype(np.float32)
+        return np.asarray(y, dtype=np.float32)

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -50,12 +50,14 @@ class Running:
 class Door(asyncio.DatagramProtocol):
     """The socket's side of asyncio."""
 
-    def __init__(self) -> None:
+    def __init__(self, allowed: frozenset[str]) -> None:
         self.board: Switchboard | None = None
+        self._allowed = allowed
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Hands on what came."""
-        if self.board is not None:
+        """Hands on what came from this machine or from an allowed one; others get no answer at all."""
+        is_welcome = addr[0] in self._allowed or ipaddress.ip_address(addr[0]).is_loopback
+        if self.board is not None and is_welcome:
             self.board.receive(data, addr)
 
     def error_received(self, exc: Exception) -> None:
@@ -63,25 +65,35 @@ class Door(asyncio.DatagramProtocol):
         log.debug("not delivered: %s", exc)
 
 
-def run(bundle: Bundle, host: str, port: int, on_ready: Callable[[Running], None]) -> None:
+def run(
+    bundle: Bundle, host: str, port: int, on_ready: Callable[[Running], None], allow: Sequence[str] = ()
+) -> None:
     """Serves until Ctrl-C, SIGTERM or `Running.stop`. `on_ready` is called once the model is warm.
 
-    Port 0 is any free one. Raises BassNetError where the port cannot be had.
+    Port 0 is any free one; `allow` names the other machines (IP addresses) that are heard. Raises
+    BassNetError where the port cannot be had, or where others reach it and nobody is allowed.
     """
     from bassnet_osc.voice import Voice
 
     sys.setswitchinterval(SWITCH_INTERVAL)
     with contextlib.suppress(KeyboardInterrupt):  # where signals cannot be handled by the loop
-        asyncio.run(serve(bundle, partial(Voice, bundle), host, port, on_ready))
+        asyncio.run(serve(bundle, partial(Voice, bundle), host, port, on_ready, allow))
 
 
 async def serve(
-    bundle: Bundle, make_voice: MakeVoice, host: str, port: int, on_ready: Callable[[Running], None]
+    bundle: Bundle,
+    make_voice: MakeVoice,
+    host: str,
+    port: int,
+    on_ready: Callable[[Running], None],
+    allow: Sequence[str] = (),
 ) -> None:
     """As `run`, inside a loop and with voices of the caller's making."""
     loop = asyncio.get_running_loop()
     stop, warm = asyncio.Event(), loop.create_future()
-    transport, door = await loop.create_datagram_endpoint(Door, sock=bind(host, port))
+    allowed = allow_list(allow)
+    listening = bind(host, port, needs_list=not allowed)
+    transport, door = await loop.create_datagram_endpoint(lambda: Door(allowed), sock=listening)
     engine = Engine(loop.call_soon_threadsafe, time.perf_counter)
     board = door.board = Switchboard(ADDRESSES, bundle, make_voice, engine, transport.sendto, loop)
     _stop_on_signals(loop, stop)
@@ -101,7 +113,15 @@ async def serve(
         transport.close()
 
 
-def bind(host: str, port: int) -> socket.socket:
+def allow_list(addresses: Sequence[str]) -> frozenset[str]:
+    """The IP addresses as sockets write them; raises BassNetError for anything else."""
+    try:
+        return frozenset(str(ipaddress.IPv4Address(address)) for address in addresses)
+    except ValueError as error:
+        raise BassNetError(f"--allow must be IPv4 addresses like 192.0.2.7; {error}: mend it") from None
+
+
+def bind(host: str, port: int, needs_list: bool = False) -> socket.socket:
     """A UDP socket that listens there; raises BassNetError with the mend."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
@@ -111,8 +131,11 @@ def bind(host: str, port: int) -> socket.socket:
         bound.close()
         raise BassNetError(_why_not(host, port, error)) from None
     bound.setblocking(False)
-    if not ipaddress.ip_address(bound.getsockname()[0]).is_loopback:
-        log.warning("%s can be reached from other machines, and whoever reaches it may play", host)
+    if needs_list and not ipaddress.ip_address(bound.getsockname()[0]).is_loopback:
+        bound.close()
+        raise BassNetError(
+            f"beyond this machine only named clients are heard; {host} has none: add --allow IP for each"
+        )
     return bound
 
 

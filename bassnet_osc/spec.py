@@ -48,7 +48,7 @@ class CqtSpec:
     @property
     def q(self) -> float:
         """Quality factor f / bandwidth of the constant-Q part (nnAudio's and librosa's definition)."""
-        return 1.0 / (2.0 ** (1.0 / self.bins_per_octave) - 1.0)
+        return float(1.0 / (2.0 ** (1.0 / self.bins_per_octave) - 1.0))
 
     @property
     def frequencies(self) -> tuple[float, ...]:

@@ -47,7 +47,7 @@ def hann(n: int) -> npt.NDArray[np.float64]:
 
 def bin_to_hz(f0_bin: float, spec: CqtSpec) -> float:
     """Frequency of a (fractional) CQT bin."""
-    return spec.fmin * 2.0 ** (f0_bin / spec.bins_per_octave)
+    return float(spec.fmin * 2.0 ** (f0_bin / spec.bins_per_octave))
 
 
 def f0_of(probabilities: npt.NDArray[np.float64], spec: CqtSpec) -> float:

@@ -27,7 +27,7 @@ RESTART_FADE = 0.01  # seconds: the end of a take under the beginning of the nex
 class Counters:
     """What a session has been through, in blocks."""
 
-    blocks_in: int = 0  # received, the next ones included
+    blocks_in: int = 0  # received, the dropped ones included
     dropped: int = 0  # duplicates, and stragglers whose gap was closed
     lost: int = 0  # inputs that did not come in time
     answered: int = 0

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bassnet_osc.spec import Spec, WindowSpec, live
-from training.model import VGAE, ResidualBlock, TransposedBlock
+from training.model import VGAE, ResidualBlock, TransposedBlock, blocks_of
 from training.multires import compress, expand
 
 PROBE_HZ = 220.0  # constant f0 of the probe
@@ -51,11 +51,12 @@ class EncoderGraph(nn.Module):
 def folded(model: VGAE) -> VGAE:
     """A copy whose blocks are single convolutions; equal outputs, about a fifth less work."""
     model = copy.deepcopy(model).eval()
-    blocks = list(model.enc_y)
+    blocks = blocks_of(model.enc_y)
+    backwards = [block for block in model.dec_y if isinstance(block, TransposedBlock)]
     model.dec_y = nn.Sequential(
-        *(_fold_transposed(t, b) for t, b in zip(model.dec_y, reversed(blocks), strict=True))
+        *(_fold_transposed(t, b) for t, b in zip(backwards, reversed(blocks), strict=True))
     )
-    model.enc_x = nn.Sequential(*(_fold_block(b) for b in model.enc_x))
+    model.enc_x = nn.Sequential(*(_fold_block(b) for b in blocks_of(model.enc_x)))
     model.enc_y = nn.Sequential(*(_fold_block(b) for b in blocks))
     return model
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import pytest
 from fakes import EchoModel, EchoVoice
 
 from bassnet_osc.client import Client
-from bassnet_osc.server import Running, bind, serve
+from bassnet_osc.server import Door, Running, allow_list, bind, serve
 from bassnet_osc.spec import BassNetError
 
 LATENCY = 100  # samples
@@ -153,9 +154,21 @@ def test_the_receive_buffer_holds_a_hundred_blocks() -> None:
         assert bound.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) > 100 * 2580
 
 
-def test_a_port_of_all_interfaces_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    bind("0.0.0.0", 0).close()
-    assert "can be reached from other machines" in caplog.text
+def test_beyond_this_machine_only_named_clients_are_heard() -> None:
+    with pytest.raises(BassNetError, match="--allow"):
+        bind("0.0.0.0", 0, needs_list=True)
+    bind("127.0.0.1", 0, needs_list=True).close()
+    with pytest.raises(BassNetError, match="IPv4"):
+        allow_list(["example"])
+
+
+def test_a_stranger_gets_no_answer_at_all() -> None:
+    heard: list[bytes] = []
+    door = Door(allow_list(["192.0.2.7"]))
+    door.board = SimpleNamespace(receive=lambda data, source: heard.append(data))  # type: ignore[assignment]
+    for data, host in ((b"a", "192.0.2.8"), (b"b", "192.0.2.7"), (b"c", "127.0.0.1")):
+        door.datagram_received(data, (host, 5000))
+    assert heard == [b"b", b"c"]
 
 
 def test_a_failing_warm_up_ends_the_server() -> None:

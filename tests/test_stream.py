@@ -170,7 +170,8 @@ def test_z_is_asked_for_the_newest_frame_that_a_window_finishes(noise: Block) ->
         return curve(frame)
 
     stream = Stream(model, RATE, z)
-    finished = [frames.end - 1 for i in range(0, 9000, 50) if len(frames := stream.process(noise[i : i + 50]))]
+    blocks = [noise[i : i + 50] for i in range(0, 9000, 50)]
+    finished = [frames.end - 1 for block in blocks if len(frames := stream.process(block))]
     assert asked == finished
     np.testing.assert_allclose(model.z, [curve(frame) for frame in asked], atol=1e-6)
 
@@ -194,7 +195,8 @@ def test_f0_is_the_centroid_around_the_peak_never_a_mean_of_two_peaks() -> None:
 
 def test_gate_has_hysteresis() -> None:
     gate = Gate(live().descriptor)
-    assert [gate.process(db) for db in (-50, -43, -39, -45, -47, -43)] == [False] * 2 + [True] * 2 + [False] * 2
+    voiced = [gate.process(db) for db in (-50, -43, -39, -45, -47, -43)]
+    assert voiced == [False, False, True, True, False, False]
 
 
 @pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 44_100, 48_000, 96_000, 192_000])

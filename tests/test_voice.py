@@ -1,8 +1,9 @@
-"""Alignment: an impulse through the probe bundle arrives when it is said to, and lateness never shifts anything."""
+"""Alignment: an impulse through the probe bundle arrives when stated, and lateness never shifts anything."""
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,9 @@ def test_an_impulse_between_frames_is_never_late(probe: Bundle, phase: int) -> N
 
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize(("taper", "skip"), [(4, 2), (6, 0), (20, 3)])
-def test_stated_latency_is_enough(probe: Bundle, rng: np.random.Generator, rate: int, taper: int, skip: int) -> None:
+def test_stated_latency_is_enough(
+    probe: Bundle, rng: np.random.Generator, rate: int, taper: int, skip: int
+) -> None:
     """Whatever the blocks, the next n samples are always there in time: nothing is ever concealed."""
     voice = Voice(probe, rate, origin, taper, skip)
     for n in rng.integers(1, 700, size=60):
@@ -111,7 +114,8 @@ def test_late_frames_are_discarded_and_alignment_holds(probe: Bundle, rng: np.ra
     n, x = 256, (0.3 * rng.standard_normal(256 * 120)).astype(np.float32)
     x[: 256 * 20] = 0
     on_time = play(Voice(probe, 48_000, origin), x, n)
-    voice, pending, output, concealed = Voice(probe, 48_000, origin), [], [], []
+    voice, pending = Voice(probe, 48_000, origin), []
+    output, concealed = [], []
     for k in range(120):
         pending.append(voice.hear(x[k * n : (k + 1) * n]))
         if not 40 <= k < 50:
@@ -134,4 +138,4 @@ def test_frames_are_told_in_order_and_once(probe: Bundle, rng: np.random.Generat
     voice = Voice(probe, 48_000, origin, on_frames=told.append)
     play(voice, rng.standard_normal(24_000).astype(np.float32), 512)
     assert told[0].first == 0
-    assert all(a.end == b.first for a, b in zip(told, told[1:], strict=False))
+    assert all(a.end == b.first for a, b in pairwise(told))

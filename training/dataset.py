@@ -60,10 +60,22 @@ class Song:
 
 def read_mono(path: Path, sample_rate: int) -> npt.NDArray[np.float32]:
     """A mono file at the analysis rate."""
-    audio, rate = soundfile.read(path, dtype="float32")
+    try:
+        audio, rate = soundfile.read(path, dtype="float32")
+    except soundfile.LibsndfileError as error:
+        raise BassNetError(f"{path} must be an audio file; {error}: render the song again") from error
     if rate != sample_rate or audio.ndim != 1:
         raise BassNetError(f"{path} must be mono at {sample_rate} Hz; got {rate} Hz: render the song again")
     return np.asarray(audio)
+
+
+def read_truth(folder: Path) -> dict[str, Any]:
+    """truth.json of a song."""
+    try:
+        truth: dict[str, Any] = json.loads((folder / "truth.json").read_text())
+    except ValueError as error:
+        raise BassNetError(f"{folder}/truth.json must be JSON; {error}: render the song again") from error
+    return truth
 
 
 @torch.no_grad()
@@ -72,17 +84,24 @@ def compute_features(folder: Path, spec: Spec, cqt: Cqt) -> None:
     target = folder / cache_name(spec)
     if target.exists():
         return
-    truth = json.loads((folder / "truth.json").read_text())
     mix, bass = (read_mono(folder / f"{name}.wav", spec.cqt.sample_rate) for name in ("mix", "bass"))
+    if len(mix) != len(bass):
+        raise BassNetError(
+            f"{folder}: mix.wav and bass.wav must be equally long; got {len(mix)} and {len(bass)} samples: "
+            "render the song again"
+        )
     spectra = torch.stack([cqt_frames(cqt, torch.from_numpy(audio)) for audio in (mix, bass)])
-    d = exact_descriptors(bass, truth["bass"], spec.cqt, spec.descriptor)
+    d = exact_descriptors(bass, read_truth(folder)["bass"], spec.cqt, spec.descriptor)
     unfinished = Path(tempfile.mkdtemp(dir=folder, prefix="unfinished-"))
-    np.save(unfinished / "spectra.npy", spectra.half().numpy())
-    np.savez(unfinished / "descriptors.npz", f0_bin=d.f0_bin, level=d.level, onset=d.onset)
     try:
+        np.save(unfinished / "spectra.npy", spectra.half().numpy())
+        np.savez(unfinished / "descriptors.npz", f0_bin=d.f0_bin, level=d.level, onset=d.onset)
         os.rename(unfinished, target)
-    except OSError:  # another process was faster: its features are the same
-        shutil.rmtree(unfinished)
+    except OSError:
+        if not target.exists():  # else another process was faster: its features are the same
+            raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)  # nothing is left there after the rename
 
 
 def load_song(folder: Path, spec: Spec) -> Song:
@@ -90,7 +109,7 @@ def load_song(folder: Path, spec: Spec) -> Song:
     with np.load(folder / cache_name(spec) / "descriptors.npz") as d:
         descriptors = Descriptors(d["f0_bin"], d["level"], d["onset"])
     spectra = np.load(folder / cache_name(spec) / "spectra.npy", mmap_mode="r")
-    return Song(spectra, descriptors, json.loads((folder / "truth.json").read_text()))
+    return Song(spectra, descriptors, read_truth(folder))
 
 
 def load_songs(folder: Path, spec: Spec) -> list[Song]:
@@ -99,7 +118,7 @@ def load_songs(folder: Path, spec: Spec) -> list[Song]:
     if not folders:
         raise BassNetError(
             f"{folder} must hold song folders with truth.json; it has none: make them with "
-            f"`python -m training.artificial --out {folder.parent}`"
+            f"`python -m training.artificial --split {folder.name} --songs 40 --out {folder.parent}`"
         )
     cqt = Cqt(spec.cqt)
     for song in tqdm(folders, desc=f"features of {folder.name}", disable=None):
@@ -158,7 +177,7 @@ def compressed(windows: Windows, spec: Spec) -> tuple[Tensor, Targets]:
 def random_pairs(
     songs: list[Song], n_pairs: int, spec: Spec, rng: np.random.Generator
 ) -> list[tuple[int, int]]:
-    """Places of pairs within NEIGHBOUR_S of one another: n_pairs first windows, then their n_pairs partners."""
+    """Places of pairs within NEIGHBOUR_S of one another: n_pairs first windows, then their partners."""
     reach = round(NEIGHBOUR_S * spec.cqt.frame_rate)
     first, second = [], []
     for _ in range(n_pairs):

@@ -64,19 +64,37 @@ def latents_and_losses(
     return np.concatenate(mus).astype(np.float64), sums, right / max(1, voiced)
 
 
+def classifier_accuracy(
+    mu: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], fitted: npt.NDArray[np.bool_]
+) -> float:
+    """Table 2: a quadratic classifier fitted on the windows `fitted` and scored on the others."""
+    mu = mu / mu.std(axis=0)  # changes no decision, but a nearly collapsed z is no longer "singular"
+    try:
+        qda = QuadraticDiscriminantAnalysis().fit(mu[fitted], labels[fitted])
+    except ValueError as error:
+        raise BassNetError(
+            "the classifier needs several windows of each pattern in the first half of the songs, and a "
+            f"z that varies; {error}: make more songs or train longer"
+        ) from error
+    return float(qda.score(mu[~fitted], labels[~fitted]))
+
+
 def evaluate(model: VGAE, songs: list[Song]) -> dict[str, Any]:
-    """Metrics of a model on test songs, and the mean latent of each pattern."""
+    """Metrics of a model on two or more test songs, and the mean latent of each pattern."""
+    if len(songs) < 2:
+        raise BassNetError(
+            f"a test needs two songs or more, half of them to fit the classifier; got {len(songs)}: make more"
+        )
     spec = model.spec
     places = test_places(songs, spec)
     mu, terms, pitch_accuracy = latents_and_losses(model, songs, places)
     frame_rate = spec.cqt.frame_rate
     labels = np.array([songs[s].pattern_at(label_frame(n, spec) / frame_rate) for s, n in places])
     first_half = np.array([s < len(songs) // 2 for s, _ in places])
-    qda = QuadraticDiscriminantAnalysis().fit(mu[first_half], labels[first_half])
     return {
         "test_songs": len(songs),
         "test_windows": len(places),
-        "classifier_accuracy": float(qda.score(mu[~first_half], labels[~first_half])),
+        "classifier_accuracy": classifier_accuracy(mu, labels, first_half),
         "pitch_accuracy": pitch_accuracy,
         **{f"loss_{name}": value for name, value in terms.items()},
         "mu_std": mu.std(axis=0).tolist(),

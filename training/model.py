@@ -34,7 +34,7 @@ def dilations(extent: int, n_blocks: int, kernel_size: int) -> list[int]:
 
 
 class ResidualBlock(nn.Module):
-    """Figure 3: a dilated convolution and a 1x1 convolution side by side, each normalised, added, rectified."""
+    """Figure 3: dilated and 1x1 convolution side by side, each normalised, then added and rectified."""
 
     def __init__(self, n_in: int, n_out: int, kernel_size: int, dilation: tuple[int, int]) -> None:
         super().__init__()
@@ -97,6 +97,11 @@ def encoder(spec: Spec) -> nn.Sequential:
     )
 
 
+def blocks_of(encoder: nn.Sequential) -> list[ResidualBlock]:
+    """The blocks of an encoder, first to last."""
+    return [block for block in encoder if isinstance(block, ResidualBlock)]
+
+
 class Heads(nn.Module):
     """Descriptors read off the predicted spectrogram: logits of f0 bins, level and onset."""
 
@@ -139,7 +144,7 @@ class VGAE(nn.Module):
         self.enc_x = encoder(spec)
         self.enc_y = encoder(spec)
         self.dec_y = nn.Sequential(
-            *(TransposedBlock(b, last=i == 0) for i, b in reversed(list(enumerate(self.enc_y))))
+            *(TransposedBlock(b, last=i == 0) for i, b in reversed(list(enumerate(blocks_of(self.enc_y)))))
         )
         # Pooled over time and frequency, the product is blind to transposition: z can only say how the
         # bass relates to the mix. Without the normalisation the posterior collapsed.

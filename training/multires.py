@@ -3,7 +3,7 @@
 compress: a window of b frames -> C = log2(b / a) + 1 channels of a steps, channel j at 1 / 2^j of the time
 resolution. expand: the inverse layout, each region at the finest resolution that holds it.
 
-Flow: WindowSpec -> pure functions on tensors whose time axis is dimension 1; model, dataset and export use them.
+Flow: WindowSpec -> pure functions on tensors whose time axis is dimension 1, for dataset and export.
 """
 
 from __future__ import annotations
@@ -79,7 +79,5 @@ def expand(channels: Tensor, spec: WindowSpec) -> Tensor:
     for level in reversed(range(spec.n_channels - 1)):
         window = window.repeat_interleave(2, dim=1)
         start = _crop_start(spec, window.shape[1])
-        window = torch.cat(
-            [window[:, :start], channels[:, level], window[:, start + spec.n_steps :]], dim=1
-        )
+        window = torch.cat([window[:, :start], channels[:, level], window[:, start + spec.n_steps :]], dim=1)
     return window

@@ -31,6 +31,8 @@ from training.model import VGAE
 from training.objective import Targets, Weights, test_terms, total, train_terms
 
 VALIDATION_PAIRS = 200  # fixed windows of the validation songs, for early stopping
+CHECKPOINT_KEYS = {"spec", "config", "model", "optimizer", "step", "seconds", "stale", "best"}
+LOG_COLUMNS = ["step", "kind", "term", "value"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ class TrainConfig:
 def save_checkpoint(path: Path, values: dict[str, Any]) -> None:
     """Writes a checkpoint whole or not at all."""
     unfinished = path.with_suffix(".unfinished")
-    torch.save(values, unfinished)
+    with unfinished.open("wb") as file:  # a full disk is an OSError here; torch's own writer hides it
+        torch.save(values, file)
     os.replace(unfinished, path)
 
 
@@ -66,6 +69,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """Reads a checkpoint of save_checkpoint; tensors and plain values only, nothing is executed."""
     try:
         values: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if missing := CHECKPOINT_KEYS - set(values):
+            raise ValueError(f"it lacks {sorted(missing)}")
     except Exception as error:
         raise BassNetError(
             f"{path} must be a checkpoint of training.train; it cannot be read ({type(error).__name__}): "
@@ -109,6 +114,7 @@ class Run:
         self.step, self.seconds, self.stale, self.best = 0, 0.0, 0, math.inf
         if (self.out / "last.pt").exists():
             self._resume(load_checkpoint(self.out / "last.pt"))
+        self._drop_lost_log_rows()
 
     def _batches(self, songs: list[Song], places: list[tuple[int, int]]) -> list[tuple[Tensor, Targets]]:
         size = 2 * self.config.batch_pairs
@@ -147,6 +153,18 @@ class Run:
         self.optimizer.load_state_dict(values["optimizer"])
         self.step, self.seconds = values["step"], values["seconds"]
         self.stale, self.best = values["stale"], values["best"]
+
+    def _drop_lost_log_rows(self) -> None:
+        """Steps after the last checkpoint are lost when a run stops; they are done and logged again."""
+        path = self.out / "log.csv"
+        if not path.exists():
+            return
+        with path.open(newline="") as file:
+            rows = [row for row in csv.reader(file) if len(row) == len(LOG_COLUMNS) and row != LOG_COLUMNS]
+        unfinished = path.with_suffix(".unfinished")
+        with unfinished.open("w", newline="") as file:
+            csv.writer(file).writerows([LOG_COLUMNS, *(row for row in rows if int(row[0]) <= self.step)])
+        os.replace(unfinished, path)
 
     def train_batch(self, step: int) -> tuple[Tensor, Targets]:
         """Pairs of step `step`, the mix at a random gain, a few pairs silent."""
@@ -196,7 +214,7 @@ class Run:
         with path.open("a", newline="") as file:
             writer = csv.writer(file)
             if new:
-                writer.writerow(["step", "kind", "term", "value"])
+                writer.writerow(LOG_COLUMNS)
             writer.writerows([self.step, kind, name, f"{value:.6g}"] for name, value in terms.items())
 
     def checkpoint(self) -> dict[str, float]:
@@ -216,9 +234,7 @@ class Run:
         """All steps done, time used up, or no improvement for `patience` validations."""
         config = self.config
         return (
-            self.step >= config.steps
-            or self.seconds >= 60 * config.minutes
-            or self.stale >= config.patience
+            self.step >= config.steps or self.seconds >= 60 * config.minutes or self.stale >= config.patience
         )
 
 
@@ -253,16 +269,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=defaults.steps, help="default %(default)s")
     parser.add_argument("--minutes", type=float, default=defaults.minutes, help="budget, default none")
     parser.add_argument("--seed", type=int, default=0, help="default 0")
-    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="default %(default)s")
     args = parser.parse_args(arguments)
+    if args.steps < 1 or args.minutes <= 0 or args.seed < 0:
+        parser.error("--steps must be 1 or more, --minutes above 0 and --seed 0 or more")
+    if args.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda needs a CUDA GPU and a torch that was built for it: use cpu")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    config = TrainConfig(
-        args.data, args.out, args.steps, args.minutes, seed=args.seed, device=args.device
-    )
+    config = TrainConfig(args.data, args.out, args.steps, args.minutes, seed=args.seed, device=args.device)
     try:
         best = train(config, PRESETS[args.preset]())
     except BassNetError as error:
         sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(
+            f"--data and --out must be writable and have space; {error}: mend it and start again\n"
+        )
         return 2
     except KeyboardInterrupt:
         sys.stderr.write(f"stopped; the same command goes on from {args.out}/last.pt\n")

@@ -1,0 +1,257 @@
+"""Songs to features to windows: caches, edges, neighbours, the gain augmentation, bad songs."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from songs import BAR_S, SAMPLE_RATE, midi_hz, sine, tiny, write_data, write_song
+
+from bassnet_osc.spec import BassNetError, Spec, live, studio
+from training import dataset
+from training.cqt import Cqt, cqt_frames
+from training.dataset import (
+    NEIGHBOUR_S,
+    Song,
+    Windows,
+    cache_name,
+    change_gain,
+    compressed,
+    compute_features,
+    cut_windows,
+    load_song,
+    load_songs,
+    random_pairs,
+    silence,
+)
+from training.descriptors import Descriptors
+from training.objective import UNVOICED
+
+SPEC = tiny(live())
+CQT = Cqt(SPEC.cqt)
+
+
+@pytest.fixture(scope="module")
+def song_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A song with its features."""
+    folder = tmp_path_factory.mktemp("data") / "train" / "0000"
+    write_song(folder, seed=0)
+    compute_features(folder, SPEC, CQT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def song(song_folder: Path) -> Song:
+    return load_song(song_folder, SPEC)
+
+
+def numbered_song(n_frames: int) -> Song:
+    """Every frame holds its own number (mix) or its negative (bass)."""
+    i = np.arange(n_frames)
+    spectra = np.stack([i, -i])[:, :, None].repeat(3, axis=2).astype(np.float16)
+    return Song(spectra, Descriptors(i, i.astype(np.float32), (i % 2).astype(np.float32)), {})
+
+
+def test_features_are_those_of_the_audio(song_folder: Path, song: Song) -> None:
+    audio, _ = soundfile.read(song_folder / "bass.wav", dtype="float32")
+    with torch.no_grad():
+        expected = cqt_frames(CQT, torch.from_numpy(audio)).numpy()
+    assert song.spectra.shape == (2, 300, 264)
+    np.testing.assert_allclose(song.spectra[1], expected, rtol=0, atol=3e-4)  # float16
+    first = song.truth["bass"][0]["pitch"]
+    assert song.descriptors.f0_bin[10] == 3 * (first - 21)
+    assert song.descriptors.onset.nonzero()[0].tolist() == list(range(0, 300, 25))
+    # Causal frames hear the first note a moment later; then the loudest bin is the one of the notes.
+    assert abs(int(song.spectra[1][20].argmax()) - 3 * (first - 21)) <= 1
+
+
+def test_pattern_of_a_time(song: Song) -> None:
+    bars = [bar["pattern"] for bar in song.truth["bars"]]
+    times = [0.0, BAR_S - 0.01, BAR_S, 2.5, 99.0]
+    assert [song.pattern_at(t) for t in times] == [bars[0], bars[0], bars[1], bars[2], bars[2]]
+
+
+def test_cache_name_follows_every_number_that_matters() -> None:
+    descriptor = replace(live().descriptor, gate_on_db=-35.0)
+    specs = [live(), studio(), replace(live(), descriptor=descriptor)]
+    specs += [replace(live(), cqt=replace(live().cqt, gamma=g)) for g in (3.0, 4.0)]
+    assert len({cache_name(spec) for spec in specs}) == len(specs)
+    assert cache_name(SPEC) == cache_name(live())  # windows and models are not in the features
+
+
+def test_features_are_computed_once(song_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "cqt_frames", None)  # would fail if called
+    compute_features(song_folder, SPEC, CQT)
+
+
+def test_features_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "0000"
+    write_song(folder, seed=0, n_bars=1)
+    before = sorted(folder.iterdir())
+
+    def full_disk(*args: object, **arrays: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full_disk)  # the second of the two files
+        with pytest.raises(OSError, match="No space left"):
+            compute_features(folder, SPEC, CQT)
+    assert sorted(folder.iterdir()) == before
+    compute_features(folder, SPEC, CQT)
+    assert load_song(folder, SPEC).n_frames == 100
+
+
+def test_a_faster_process_wins(song_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its features appear while ours are computed: ours go, its stay."""
+    folder = tmp_path / "0000"
+    shutil.copytree(song_folder, folder)
+    finished, parked = folder / cache_name(SPEC), tmp_path / "parked"
+    finished.rename(parked)
+    names = sorted(path.name for path in (*folder.iterdir(), finished))
+    truth = dataset.read_truth
+
+    def meanwhile(path: Path) -> object:
+        parked.rename(finished)
+        return truth(path)
+
+    monkeypatch.setattr(dataset, "read_truth", meanwhile)
+    compute_features(folder, SPEC, CQT)
+    assert sorted(path.name for path in folder.iterdir()) == names
+
+
+def test_load_songs_computes_what_is_missing_in_order(tmp_path: Path) -> None:
+    write_data(tmp_path, n_train=3)
+    songs = load_songs(tmp_path / "train", SPEC)
+    truths = [json.loads((tmp_path / "train" / f"000{i}" / "truth.json").read_text()) for i in range(3)]
+    assert [song.truth for song in songs] == truths
+
+
+def test_windows_end_at_their_newest_frame() -> None:
+    windows = cut_windows([numbered_song(50), numbered_song(20)], [(0, 30), (1, 7)], SPEC)
+    assert windows.mix[:, :, 0].tolist() == [list(range(23, 31)), list(range(8))]
+    assert torch.equal(windows.bass, -windows.mix)
+    assert windows.f0.tolist() == [list(range(23, 31)), list(range(8))]
+    assert windows.level.tolist() == windows.f0.tolist()
+    assert windows.onset.tolist() == [[1, 0, 1, 0, 1, 0, 1, 0], [0, 1, 0, 1, 0, 1, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("newest", "inside"), [(2, slice(5, 8)), (13, slice(0, 4)), (-1, slice(0)), (30, slice(0))]
+)
+def test_outside_the_song_is_silence(newest: int, inside: slice) -> None:
+    """A song of ten frames: before, after and beyond it are zeros and unvoiced."""
+    windows = cut_windows([numbered_song(10)], [(0, newest)], SPEC)
+    expected_f0 = np.full(8, UNVOICED)
+    expected_f0[inside] = np.arange(newest - 7, newest + 1)[inside]
+    assert windows.f0[0].tolist() == expected_f0.tolist()
+    outside = expected_f0 == UNVOICED
+    for tensor in (windows.mix, windows.bass, windows.level, windows.onset):
+        assert not tensor[0][torch.from_numpy(outside)].any()
+    assert windows.mix[0, :, 0].tolist() == np.where(outside, 0, expected_f0).tolist()
+
+
+def test_compressed_targets_are_the_bass() -> None:
+    windows = cut_windows([numbered_song(50)], [(0, 30)], SPEC)
+    x, targets = compressed(windows, SPEC)
+    assert x.shape == targets.y.shape == (1, 2, 4, 3)
+    assert x[0, :, :, 0].tolist() == [[27, 28, 29, 30], [23.5, 25.5, 27.5, 29.5]]
+    assert torch.equal(targets.y, -x)
+    assert targets.f0[0].tolist() == [[27, 28, 29, 30], [23, 25, 27, 29]]
+    assert targets.level[0].tolist() == x[0, :, :, 0].tolist()
+    assert targets.onset[0].tolist() == [[1, 0, 1, 0], [1, 1, 1, 1]]
+
+
+def test_pairs_are_neighbours_inside_their_song() -> None:
+    """Within 5 s, in both directions, at the ends of the songs too; the whole reach is used."""
+    songs = [numbered_song(1400), numbered_song(60)]
+    pairs = random_pairs(songs, 2000, SPEC, np.random.default_rng(0))
+    first, second = pairs[:2000], pairs[2000:]
+    assert len(second) == 2000
+    assert [song for song, _ in first] == [song for song, _ in second]
+    assert all(0 <= newest < songs[song].n_frames for song, newest in pairs)
+    distances = [b - a for (song, a), (_, b) in zip(first, second, strict=True) if song == 0]
+    reach = NEIGHBOUR_S * SPEC.cqt.frame_rate
+    assert min(distances) >= -reach and max(distances) <= reach
+    assert min(distances) < -0.95 * reach and max(distances) > 0.95 * reach
+
+
+@pytest.mark.parametrize("gain_db", [-24.0, -6.0, 0.0, 6.0])
+@torch.no_grad()
+def test_changed_gain_is_the_cqt_of_the_scaled_audio(gain_db: float, song_folder: Path, song: Song) -> None:
+    """From the cached float16 frames. Measured: 3e-4 at +6 dB, which is float16 itself."""
+    gain = 10 ** (gain_db / 20)
+    audio, _ = soundfile.read(song_folder / "mix.wav", dtype="float32")
+    expected = cqt_frames(CQT, torch.from_numpy(gain * audio).float())
+    frames = torch.from_numpy(np.array(song.spectra[0])).float()[None]
+    got = change_gain(frames, torch.tensor([gain]), SPEC)[0]
+    torch.testing.assert_close(got, expected, rtol=0, atol=1e-3)
+
+
+def test_each_window_has_its_own_gain() -> None:
+    c = SPEC.cqt.log_gain
+    frames = torch.full((2, 3, 4), math.log1p(c * 0.1) / math.log1p(c))
+    got = change_gain(frames, torch.tensor([1.0, 10.0]), SPEC)
+    torch.testing.assert_close(got[0], frames[0])
+    torch.testing.assert_close(got[1], torch.ones(3, 4))
+
+
+def test_silence_takes_the_named_windows_alone() -> None:
+    windows = cut_windows([numbered_song(50)], [(0, 30), (0, 40)], SPEC)
+    kept = {name: tensor[1].clone() for name, tensor in vars(windows).items()}
+    silence(windows, np.array([True, False]))
+    assert not any(tensor[0].any() for name, tensor in vars(windows).items() if name != "f0")
+    assert (windows.f0[0] == UNVOICED).all()
+    assert all(torch.equal(vars(windows)[name][1], tensor) for name, tensor in kept.items())
+
+
+def refused(folder: Path, spec: Spec = SPEC) -> str:
+    """The one line with which a song is refused."""
+    with pytest.raises(BassNetError) as error:
+        compute_features(folder, spec, CQT)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_no_songs_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(BassNetError, match=r"must hold song folders .* training\.artificial --split test"):
+        load_songs(tmp_path / "test", SPEC)
+
+
+def test_songs_that_are_no_good_are_refused(tmp_path: Path) -> None:
+    def fresh(name: str) -> Path:
+        write_song(tmp_path / name, seed=0, n_bars=1)
+        return tmp_path / name
+
+    folder = fresh("other rate")
+    soundfile.write(folder / "mix.wav", sine(100.0, 1.0), 44_100)
+    assert "mix.wav must be mono at 16000 Hz; got 44100 Hz" in refused(folder)
+    folder = fresh("stereo")
+    soundfile.write(folder / "bass.wav", np.zeros((SAMPLE_RATE, 2)), SAMPLE_RATE)
+    assert "bass.wav must be mono" in refused(folder)
+    folder = fresh("corrupt")
+    (folder / "mix.wav").write_bytes(b"RIFF, but no more than that")
+    assert "mix.wav must be an audio file" in refused(folder)
+    folder = fresh("missing")
+    (folder / "bass.wav").unlink()
+    assert "bass.wav must be an audio file" in refused(folder)
+    folder = fresh("cut short")
+    soundfile.write(folder / "mix.wav", sine(midi_hz(50), 0.5), SAMPLE_RATE)
+    assert "must be equally long; got 8000 and 16000 samples" in refused(folder)
+    folder = fresh("broken truth")
+    (folder / "truth.json").write_text('{"bars": [')
+    assert "truth.json must be JSON" in refused(folder)
+    assert not list(tmp_path.glob("*/features-*"))
+
+
+def test_windows_hold_what_they_say() -> None:
+    """Types that the model and the loss need."""
+    windows = cut_windows([numbered_song(10)], [(0, 9)], SPEC)
+    assert isinstance(windows, Windows)
+    assert (windows.mix.dtype, windows.f0.dtype) == (torch.float32, torch.int64)
