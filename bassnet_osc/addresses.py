@@ -115,3 +115,11 @@ ANSWERS = {
     PONG: "i n",
     ERROR: "s code (the message at fault, or no_session, address, datagram, short, failed), s text",
 }
+
+
+def markdown() -> str:
+    """The README's tables: what a client may send, and what it is sent."""
+    sent = [f"| `{name}` | {a.arguments} | {a.effect} |" for name, a in ADDRESSES.items()]
+    answered = [f"| `{name}` | {arguments} |" for name, arguments in ANSWERS.items()]
+    heads = ("| client to server | arguments | effect |", "| server to client | arguments |")
+    return "\n".join([heads[0], "|---|---|---|", *sent, "", heads[1], "|---|---|", *answered])

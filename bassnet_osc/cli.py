@@ -204,13 +204,15 @@ def _models(_: argparse.Namespace) -> None:
     from bassnet_osc.bundle import Bundle, installed
     from bassnet_osc.stream import Stream
 
-    rows = [("name", "preset", f"latency at {LEDGER_RATE // 1000} kHz", "trained on", "licence")]
+    rates = (44_100, LEDGER_RATE, 96_000)
+    latencies = [f"latency at {rate / 1000:g} kHz" for rate in rates]
+    rows = [("name", "preset", *latencies, "trained on", "licence")]
     for name in installed():
         bundle = Bundle.load(name, provider="cpu")
-        latency_ms = 1e3 * Stream(bundle, LEDGER_RATE, lambda frame: (0.0, 0.0)).latency_samples / LEDGER_RATE
-        preset = "live" if bundle.spec.cqt.alignment == "causal" else "studio"
-        card = bundle.card
-        rows.append((name, preset, f"{latency_ms:.1f} ms", str(card["trained_on"]), str(card["licence"])))
+        card, preset = bundle.card, "live" if bundle.spec.cqt.alignment == "causal" else "studio"
+        samples = [Stream(bundle, rate, lambda frame: (0.0, 0.0)).latency_samples for rate in rates]
+        told = [f"{1e3 * n / rate:.1f} ms ({n})" for n, rate in zip(samples, rates, strict=True)]
+        rows.append((name, preset, *told, str(card["trained_on"]), str(card["licence"])))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -166,9 +166,10 @@ def test_total_weighs_and_warms_up() -> None:
     """30 * 2 + 3 + 5 + 7 + s * 0.02 * (10 + 20); the finest terms have no weight."""
     values = {"mse": 2.0, "f0": 3, "level": 5, "onset": 7, "kl": 10, "cross_kl": 20, "f0_finest": 1000}
     terms = {name: torch.tensor(float(value)) for name, value in values.items()}
+    weights = Weights(mse=30.0, f0=1.0, level=1.0, onset=1.0, kl=0.02, cross_kl=0.02)
     for scale, expected in ((0.0, 75.0), (0.5, 75.3), (1.0, 75.6)):
-        assert objective.total(terms, Weights(), scale).item() == pytest.approx(expected)
-    assert objective.total(terms, replace(Weights(), f0=0.0)).item() == pytest.approx(72.6)
+        assert objective.total(terms, weights, scale).item() == pytest.approx(expected)
+    assert objective.total(terms, replace(weights, f0=0.0)).item() == pytest.approx(72.6)
 
 
 def test_every_part_of_the_model_learns() -> None:
