@@ -110,7 +110,7 @@ def test_reset_equals_new(probe: Bundle, rng: np.random.Generator) -> None:
 
 
 def test_late_frames_are_discarded_and_alignment_holds(probe: Bundle, rng: np.random.Generator) -> None:
-    """Blocks 40 .. 49 are late by ten blocks: concealed meanwhile, then on the very same samples as before."""
+    """Blocks 40 .. 49 are heard too late: concealed meanwhile, then on the very same samples as before."""
     n, x = 256, (0.3 * rng.standard_normal(256 * 120)).astype(np.float32)
     x[: 256 * 20] = 0
     on_time = play(Voice(probe, 48_000, origin), x, n)
