@@ -9,10 +9,12 @@ import dataclasses
 from typing import Any
 
 from bassnet_osc import wire
+from bassnet_osc.answers import AUDIO_OUT, PONG, STATS, STATUS, WELCOME
+from bassnet_osc.audio_wire import decode_audio
 from bassnet_osc.request import ERROR, Address, Request
 from bassnet_osc.session import Hello
 from bassnet_osc.spec import BassNetError
-from bassnet_osc.switchboard import AUDIO_OUT, PONG, STATS, STATUS, WELCOME, Switchboard
+from bassnet_osc.switchboard import Switchboard
 
 
 def _hello(board: Switchboard, request: Request, *args: Any) -> None:
@@ -29,13 +31,10 @@ def _hello(board: Switchboard, request: Request, *args: Any) -> None:
 
 def _audio_in(board: Switchboard, request: Request, message: bytes) -> None:
     session = request.own_session
-    seq, samples = wire.decode_audio(message, session.hello.format)
-    voice = session.voice
-    inputs, answers = session.receive(seq, samples, request.now)
-    if session.voice is not voice:
-        board.engine.forget(voice)
-    board.prove(session, request)
-    board.go_on(session, inputs, answers)
+    seq, samples = decode_audio(message, session.hello.format)
+    board.playing.receive(session, seq, samples, request.now)
+    if not session.hello.reply_port:  # another port may be anybody's: only the token proves that path
+        board.prove(session, request)
 
 
 def _z(board: Switchboard, request: Request, x: float, y: float) -> None:
@@ -55,7 +54,7 @@ def _z_y(board: Switchboard, request: Request, y: float) -> None:
 
 def _subscribe(board: Switchboard, request: Request, what: str, on: int) -> None:
     if what != "stats":
-        raise BassNetError(f"subscribe knows stats; got {what[:64]!r}: nothing else is sent yet")
+        raise BassNetError(f"subscribe knows stats; got {wire.short(what)}: nothing else is sent yet")
     request.own_session.wants_stats = bool(on)
     board.tell_stats(request.own_session)
 
@@ -63,11 +62,12 @@ def _subscribe(board: Switchboard, request: Request, what: str, on: int) -> None
 def _ping(board: Switchboard, request: Request, n: int) -> None:
     if n == request.own_session.token:
         board.prove(request.own_session, request)
-    board.send(wire.encode(PONG, n), request.reply_to)
+    if request.is_proven:  # a pong may be longer than its ping
+        board.send(wire.encode(PONG, n), request.reply_to)
 
 
 def _reset(board: Switchboard, request: Request) -> None:
-    board.restart(request.own_session)
+    board.playing.restart(request.own_session)
 
 
 def _bye(board: Switchboard, request: Request) -> None:
@@ -101,7 +101,13 @@ ADDRESSES = {
     "/bassnet/subscribe": Address(
         _subscribe, "si", "s what (stats), i on", "sends /bassnet/stats at once, and each second if on"
     ),
-    "/bassnet/ping": Address(_ping, "i", "i n", "/bassnet/pong n; with n = token it proves the path"),
+    "/bassnet/ping": Address(
+        _ping,
+        "i",
+        "i n",
+        "/bassnet/pong n; n = token proves the path, before which there is no pong; so does audio where "
+        "reply_port is 0",
+    ),
     "/bassnet/reset": Address(_reset, "", "", "starts the stream anew, with a fade of 10 ms"),
     "/bassnet/bye": Address(_bye, "", "", "ends the session"),
 }

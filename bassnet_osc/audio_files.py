@@ -6,6 +6,7 @@ Flow: files -> Mix.blocks() -> render, demo, plot; render, demo -> BassFile, who
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import zip_longest
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from bassnet_osc.audio_wire import MAX_SAMPLE
 from bassnet_osc.resample import HIGHEST_RATE, LOWEST_RATE
 from bassnet_osc.spec import BassNetError
 
@@ -23,13 +25,14 @@ Audio = npt.NDArray[np.float32]
 
 READ_SIZE = 65_536  # samples read at a time
 SUBTYPES = {".wav": "PCM_24", ".flac": "PCM_24", ".ogg": "VORBIS"}  # what can be written, by extension
+STREAMED = 0x7FFFF000  # bytes: the least that a WAV's header announces where its writer did not know (sox)
 
 
 class Mix:
     """The sum of sound files as one mono signal at the first file's sample rate.
 
     Stereo is averaged to mono, files of another rate are resampled by soxr, shorter files end in silence.
-    The constructor reads the headers alone and raises BassNetError for a missing, empty or foreign file.
+    The constructor reads the headers alone and raises BassNetError for a missing, empty, cut or foreign file.
     """
 
     def __init__(self, paths: list[Path]) -> None:
@@ -44,7 +47,7 @@ class Mix:
     def blocks(self) -> Iterator[Audio]:
         """Blocks of READ_SIZE samples, the last one shorter; may be called again for a second reading.
 
-        Raises BassNetError where a file is damaged or holds a NaN or an infinite sample.
+        Raises BassNetError where a file is damaged or holds a sample beyond MAX_SAMPLE or a NaN.
         """
         parts = [_equal_blocks(_mono_blocks(path, self.sample_rate)) for path in self.paths]
         for blocks in zip_longest(*parts, fillvalue=np.zeros(0, np.float32)):
@@ -91,13 +94,25 @@ class BassFile:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to, renamed to `path` at the end or deleted on any error."""
+    """A file beside `path` to write to, renamed to `path` at the end or deleted on any error."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with refusals_told_of(path):
+        part.touch()
     try:
         yield part
-        part.replace(path)
+        with refusals_told_of(path):
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def refusals_told_of(path: Path) -> Iterator[None]:
+    """Errors of the system as BassNetError about `path`, whatever temporary name they are about."""
+    try:
+        yield
+    except OSError as error:
+        raise BassNetError(f"{path} cannot be written ({error.strerror}): choose another place") from None
 
 
 def check_output(path: Path, taken: list[Path]) -> None:
@@ -128,6 +143,7 @@ def _header(path: Path) -> tuple[int, int]:
         raise BassNetError(f"{path} is empty: export it again")
     with _open(path) as file:
         rate, n_samples = int(file.samplerate), int(file.frames)
+    _check_wav_is_whole(path)
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise BassNetError(
             f"{path}: the sample rate must lie in {LOWEST_RATE}..{HIGHEST_RATE} Hz; got {rate}: resample it"
@@ -135,6 +151,25 @@ def _header(path: Path) -> tuple[int, int]:
     if n_samples == 0:
         raise BassNetError(f"{path} holds no samples: export it again")
     return rate, n_samples
+
+
+def _check_wav_is_whole(path: Path) -> None:
+    """Raises BassNetError for a WAV file that was cut: libsndfile would read the rest and say nothing."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        if (head[:4], head[8:]) != (b"RIFF", b"WAVE"):
+            return
+        while len(head := file.read(8)) == 8:
+            name, announced = struct.unpack("<4sI", head)
+            if name == b"data":
+                there = path.stat().st_size - file.tell()
+                if there < announced < STREAMED:
+                    raise BassNetError(
+                        f"{path} is cut off: {announced} bytes of sound announced, {there} there: "
+                        "export it again"
+                    )
+                return
+            file.seek(announced + announced % 2, os.SEEK_CUR)
 
 
 def _resampled_length(n_samples: int, from_rate: int, to_rate: int) -> int:
@@ -173,12 +208,12 @@ def _checked_blocks(path: Path, file: soundfile.SoundFile) -> Iterator[Audio]:
             raise BassNetError(
                 f"{path} is damaged: {file.frames} samples announced, {position} readable: export it again"
             )
-        bad = ~np.isfinite(block).all(axis=1)
+        bad = ~(np.abs(block) <= MAX_SAMPLE).all(axis=1)  # NaN is not, either
         if bad.any():
             at = position + int(bad.argmax())
             raise BassNetError(
-                f"{path}: samples must be finite numbers; got {block[bad][0].tolist()} at sample {at} "
-                f"({at / file.samplerate:.3f} s): export it again"
+                f"{path}: samples must be finite and within +-{MAX_SAMPLE:g} (full scale is 1); got "
+                f"{block[bad][0].tolist()} at sample {at} ({at / file.samplerate:.3f} s): export it again"
             )
         position += len(block)
         yield block.mean(axis=1)

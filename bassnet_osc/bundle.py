@@ -68,14 +68,26 @@ def read_card(folder: Path) -> tuple[dict[str, Any], Spec]:
     """model.json and its spec, checked; raises BassNetError naming what is damaged."""
     try:
         card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BassNetError(f"{folder}/model.json must be readable JSON; {error}: export again") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         got = card.get("format") if isinstance(card, dict) else card
         raise BassNetError(f"{folder}: bundle format must be {FORMAT}; got {got!r}: export again")
     if missing := {"name", "spec", "graphs", "z_places", "trained_on", "licence"} - set(card):
         raise BassNetError(f"{folder}/model.json lacks {sorted(missing)}: export again")
+    if not isinstance(card["graphs"], dict) or not isinstance(card["name"], str):
+        raise BassNetError(f"{folder}/model.json: graphs must be hashes by file name: export again")
     return card, Spec.from_dict(card["spec"])
+
+
+def read_places(folder: Path, card: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    """The named points of the latent plane."""
+    try:
+        return {str(name): (float(x), float(y)) for name, (x, y) in card["z_places"].items()}
+    except (AttributeError, TypeError, ValueError):
+        raise BassNetError(
+            f"{folder}/model.json: z_places must be names with two numbers: export again"
+        ) from None
 
 
 def read_graph(folder: Path, name: str, card: dict[str, Any]) -> bytes:
@@ -128,9 +140,7 @@ class Bundle:
 
         self.card, self.spec = read_card(folder)
         self.name: str = self.card["name"]
-        self.z_places: dict[str, tuple[float, float]] = {
-            place: (float(x), float(y)) for place, (x, y) in self.card["z_places"].items()
-        }
+        self.z_places = read_places(folder, self.card)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -154,7 +164,13 @@ class Bundle:
         import onnxruntime
 
         data = read_graph(self._folder, name, self.card)
-        session = onnxruntime.InferenceSession(data, self._options, providers=[self._provider])
+        try:
+            session = onnxruntime.InferenceSession(data, self._options, providers=[self._provider])
+        except Exception as error:  # ONNX Runtime's own classes share no base but this one
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise BassNetError(
+                f"{self._folder / name} must be a graph that ONNX Runtime can load; {reason}: export again"
+            ) from error
         inside = Spec.from_json(session.get_modelmeta().custom_metadata_map.get("spec", "{}"))
         if differences := self.spec.differences(inside):
             raise BassNetError(

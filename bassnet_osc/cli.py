@@ -6,6 +6,8 @@ Flow: arguments -> server, render, demo_run, bundle. Those are imported after pa
 from __future__ import annotations
 
 import argparse
+import math
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.command(arguments)
         return 0
     except (BassNetError, OSError) as error:
-        print(f"bassnet: {error}", file=sys.stderr)
+        print("bassnet: " + "\\n".join(str(error).splitlines()), file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("bassnet: interrupted", file=sys.stderr)
@@ -80,7 +82,7 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     render.add_argument(
         "mix",
         nargs="+",
-        type=Path,
+        type=_path,
         metavar="MIX",
         help="WAV, FLAC or OGG at 8 to 192 kHz; several are summed",
     )
@@ -88,7 +90,7 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "-o",
         "--output",
         required=True,
-        type=Path,
+        type=_path,
         metavar="BASS",
         help="WAV or FLAC (24 bits) or OGG to write",
     )
@@ -98,12 +100,14 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     z.add_argument(
         "--z-file",
-        type=Path,
+        type=_path,
         metavar="CSV",
         help="rows of seconds,x,y instead, with straight lines between them",
     )
-    render.add_argument("--midi", type=Path, metavar="FILE", help="write the notes too, as a MIDI file")
-    render.add_argument("--plot", type=Path, metavar="FILE", help="draw the bass too, as a PNG of 1600 x 900")
+    render.add_argument("--midi", type=_path, metavar="FILE", help="write the notes too, as a MIDI file")
+    render.add_argument(
+        "--plot", type=_path, metavar="FILE", help="draw the bass too, as a PNG of 1600 x 900"
+    )
     _add_model(render)
     render.set_defaults(command=_render)
 
@@ -112,7 +116,7 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     demo = commands.add_parser("demo", help="hear it: a shipped mix crosses OSC and a bass comes back")
     demo.add_argument(
         "--out",
-        type=Path,
+        type=_path,
         default=Path("demo-out"),
         metavar="DIR",
         help="folder for the sound, MIDI, picture and report (default: %(default)s)",
@@ -135,6 +139,14 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _path(text: str) -> Path:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"a file name must be UTF-8, got {text!r}: rename it") from None
+    return Path(text)
+
+
 def _port(text: str) -> int:
     if not (text.isdecimal() and int(text) <= 65_535):
         raise argparse.ArgumentTypeError(f"a port is a whole number from 0 to 65535, got {text!r}")
@@ -147,6 +159,20 @@ def _attach_z(argv: Sequence[str]) -> list[str]:
     for word in words:
         joined.append(f"--z={next(words, '')}" if word == "--z" else word)
     return joined
+
+
+def _end_on_signals() -> None:
+    """Makes SIGTERM and SIGHUP end a command as Ctrl-C does: nothing half-written, no server left alone."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+    def interrupt(*_: object) -> None:
+        for number in numbers:  # a closing terminal may send both, and the clearing up has to be finished
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` has it ignored
+            signal.signal(number, interrupt)
 
 
 def _serve(arguments: argparse.Namespace) -> None:
@@ -183,6 +209,7 @@ def _ledger(bundle: Bundle) -> str:
 def _render(arguments: argparse.Namespace) -> None:
     from bassnet_osc.render import render
 
+    _end_on_signals()
     done = render(
         arguments.mix,
         arguments.output,
@@ -198,6 +225,9 @@ def _render(arguments: argparse.Namespace) -> None:
         f"{arguments.output}: {done.seconds:.1f} s at {done.sample_rate} Hz, "
         f"{done.seconds / done.took_s:.1f} times real time, latency of {done.latency_samples} samples removed"
     )
+    if done.peak > 1.0:
+        above_db = 20.0 * math.log10(done.peak)
+        print(f"{arguments.output}: clipped, the peaks were {above_db:.1f} dB above full scale")
 
 
 def _models(_: argparse.Namespace) -> None:
@@ -221,4 +251,5 @@ def _models(_: argparse.Namespace) -> None:
 def _demo(arguments: argparse.Namespace) -> None:
     from bassnet_osc.demo_run import run_demo
 
+    _end_on_signals()
     print(run_demo(arguments.out, fast=arguments.fast))

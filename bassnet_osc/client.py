@@ -11,15 +11,17 @@ heartbeat leaves from within `send` and `receive`, one of which has to be called
 
 from __future__ import annotations
 
+import math
 import socket
 import time
 from collections import deque
 from types import TracebackType
 from typing import Any
 
-from bassnet_osc import wire
+from bassnet_osc import audio_wire, wire
+from bassnet_osc.audio_wire import SEQ_MODULO, Block
 from bassnet_osc.spec import BassNetError
-from bassnet_osc.wire import SEQ_MODULO, Block, Message
+from bassnet_osc.wire import Message
 
 HOST = "127.0.0.1"
 PORT = 7770
@@ -36,7 +38,8 @@ class Client:
 
     Formats: `f` float lists, `b` float32 blobs, `s16` int16 blobs (half the bytes, clipped at full scale).
     Blocks have 16 to 1024 samples; rates are 8 to 192 kHz. `deadline_ms` is how long the server may take for
-    an answer before it conceals it; None is one block.
+    an answer before it conceals it: what this client's ring is expected to absorb; None leaves it to the
+    server: one block.
     """
 
     def __init__(
@@ -47,22 +50,23 @@ class Client:
         block_size: int = 256,
         format: str = "f",
         name: str = "python",
-        deadline_ms: float | None = None,
+        deadline_ms: float | None = 20.0,
     ) -> None:
         self.host, self.port = host, port
         self.sample_rate, self.block_size, self.format = sample_rate, block_size, format
-        self.welcome: dict[
-            str, Any
-        ] = {}  # session, token, latency_samples, model, version and the server's pairs
-        self.status = ("", "")  # state and reason, as the server last told
         self._name, self._deadline_ms = name, deadline_ms
         self._socket: socket.socket | None = None
-        self._next_seq = 0
         self._n_pings = 0
-        self._hello_at = 0.0
-        self._answers: deque[tuple[int, Block]] = deque()
         self._pongs: set[int] = set()
         self._stats: dict[str, float] | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.welcome: dict[str, Any] = {}  # session, token, latency_samples, model, version, pairs
+        self.status = ("", "")  # state and reason, as the server last told
+        self._next_seq = 0
+        self._hello_at = -math.inf
+        self._answers: deque[tuple[int, Block]] = deque()
 
     def __enter__(self) -> Client:
         self.connect()
@@ -84,7 +88,9 @@ class Client:
         return str(self.welcome["model"])
 
     def connect(self, timeout: float = 5.0) -> None:
-        """Says hello until the server welcomes; raises BassNetError when none does in `timeout` seconds."""
+        """Opens a new session, seq from 0; raises BassNetError when no welcome comes in `timeout` seconds."""
+        self.close()
+        self._forget()
         self._socket = self._open()
         until = time.monotonic() + timeout
         try:
@@ -113,11 +119,11 @@ class Client:
                 f"a block must have the shape ({self.block_size},); got {block.shape}: send one channel, "
                 "block_size samples at a time"
             )
-        wire.check_samples(block)
+        audio_wire.check_samples(block)
         self._beat()
         seq = self._next_seq
         self._next_seq = (seq + 1) % SEQ_MODULO
-        self._send(wire.encode_audio("/bassnet/audio/in", seq, block, self.format))
+        self._send(audio_wire.encode_audio("/bassnet/audio/in", seq, block, self.format))
         return seq
 
     def receive(self, timeout: float = 1.0) -> tuple[int, Block] | None:
@@ -214,7 +220,7 @@ class Client:
         except (TimeoutError, BlockingIOError, ConnectionError):
             return False
         if wire.address_of(datagram) == AUDIO_OUT:
-            self._answers.append(wire.decode_audio(datagram, self.format))
+            self._answers.append(audio_wire.decode_audio(datagram, self.format))
         else:
             for message in wire.decode(datagram):
                 self._heed(message)
@@ -225,9 +231,8 @@ class Client:
         if message.address == "/bassnet/welcome":
             names = ("session", "token", "latency_samples", "model", "version")
             pairs = args[len(names) :]
-            self.welcome = dict(zip(names, args, strict=False)) | dict(
-                zip(pairs[::2], pairs[1::2], strict=True)
-            )
+            self.welcome = dict(zip(names, args, strict=False))
+            self.welcome |= dict(zip(pairs[::2], pairs[1::2], strict=True))
         elif message.address == "/bassnet/status":
             self.status = (str(args[0]), str(args[1]))
         elif message.address == "/bassnet/stats":

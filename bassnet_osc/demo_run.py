@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -20,14 +20,14 @@ from typing import IO, Any
 
 import numpy as np
 
-from bassnet_osc.audio_files import Audio, BassFile, Mix
+from bassnet_osc.audio_files import Audio, BassFile, Mix, refusals_told_of
 from bassnet_osc.bundle import DEFAULT, Bundle
 from bassnet_osc.client import Client
 from bassnet_osc.frames import Frames
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.notes import notes_from_frames, write_midi
 from bassnet_osc.playthrough import Playthrough, Points, in_blocks, lag_samples, play, z_path
-from bassnet_osc.render import aligned
+from bassnet_osc.render import THREADS, aligned
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.voice import Voice
 
@@ -57,31 +57,41 @@ def run_demo(out: Path, fast: bool = False, model: str = DEFAULT, mix_file: Path
         raise BassNetError(f"{out} is a file: name a folder for the demo's files")
     mix = Mix([mix_file])
     audio = np.concatenate(list(mix.blocks()))
-    bundle = Bundle.load(model)
+    bundle = Bundle.load(model, threads=THREADS)
     deadline_ms = FAST_DEADLINE_MS if fast else DEADLINE_MS
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with _server(model, mix.sample_rate, deadline_ms) as client:
-        latency_samples = client.latency_samples
-        blocks = in_blocks(audio, BLOCK_SIZE, latency_samples)
-        z = z_path(list(bundle.z_places.values()) or [(0.0, 0.0)], len(blocks))
-        played = play(client, blocks, z, fast)
-        stats = client.stats()
-    if stats is None:
-        raise BassNetError("the server did not tell its statistics: run the demo again")
-    bass = played.bass(latency_samples, len(audio))
-    offline = _offline(bundle, mix.sample_rate, blocks, z, len(audio))
-    report = _report(mix, bundle, latency_samples, played, stats) | {
-        "deadline_ms": deadline_ms,
-        "alignment_error_samples": lag_samples(bass, offline.bass),
-        "realtime_factor": round(mix.n_samples / mix.sample_rate / offline.took_s, 2),
-    }
-    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
-        _write(Path(folder), mix, audio, bass, bundle, offline.frames, z)
-        (Path(folder) / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-        out.mkdir(exist_ok=True)
-        for file in Path(folder).iterdir():
-            file.replace(out / file.name)
+    with _whole_folder(out) as folder:
+        with _server(model, mix.sample_rate, deadline_ms) as client:
+            latency_samples = client.latency_samples
+            blocks = in_blocks(audio, BLOCK_SIZE, latency_samples)
+            z = z_path(list(bundle.z_places.values()) or [(0.0, 0.0)], len(blocks))
+            played = play(client, blocks, z, fast)
+            stats = client.stats()
+        if stats is None:
+            raise BassNetError("the server did not tell its statistics: run the demo again")
+        bass = played.bass(latency_samples, len(audio))
+        offline = _offline(bundle, mix.sample_rate, blocks, z, len(audio))
+        report = _report(mix, bundle, latency_samples, played, stats) | {
+            "deadline_ms": deadline_ms,
+            "alignment_error_samples": lag_samples(bass, offline.bass),
+            "realtime_factor": round(mix.n_samples / mix.sample_rate / offline.took_s, 2),
+        }
+        _write(folder, mix, audio, bass, bundle, offline.frames, z)
+        (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     return _in_words(out, report, len(audio))
+
+
+@contextmanager
+def _whole_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out` to write into, whose files move to `out` at the end or go on any error."""
+    with refusals_told_of(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent)
+    with folder as name:
+        yield Path(name)
+        with refusals_told_of(out):
+            out.mkdir(exist_ok=True)
+            for file in Path(name).iterdir():
+                file.replace(out / file.name)
 
 
 @contextmanager
@@ -93,8 +103,8 @@ def _server(model: str, sample_rate: int, deadline_ms: float) -> Iterator[Client
         try:
             client = Client(HOST, port, sample_rate, BLOCK_SIZE, name="demo", deadline_ms=deadline_ms)
             _connect(client, process, log)
-            yield client
-            client.close()
+            with closing(client):
+                yield client
         finally:
             process.terminate()
             try:

@@ -30,19 +30,19 @@ def _span(spec: Spec) -> str:
 
 
 class LiveZ:
-    """z as a fader moves it: each window comes closer to the target (one pole, z_smoothing_s)."""
+    """z as a fader moves it: with every frame it comes closer to the target (one pole, z_smoothing_s)."""
 
     def __init__(self, spec: Spec, x: float = 0.0, y: float = 0.0) -> None:
         self._spec = spec
         self._start = (clamp(x, spec), clamp(y, spec))
-        seconds = spec.window.hop / spec.cqt.frame_rate
-        self._approach = 1.0 - math.exp(-seconds / spec.model.z_smoothing_s)
+        self._decay = math.exp(-1.0 / (spec.cqt.frame_rate * spec.model.z_smoothing_s))  # of a frame
         self.reset()
 
     def reset(self) -> None:
         """Back to the state after construction."""
         self._target = self._now = self._start
         self._untouched = True
+        self._frame: int | None = None  # of the newest window
 
     @property
     def target(self) -> tuple[float, float]:
@@ -62,8 +62,11 @@ class LiveZ:
         self.set(*((value, y) if axis == "x" else (x, value)))
 
     def __call__(self, frame: int) -> tuple[float, float]:
-        """z of the next window."""
-        x, y = (now + self._approach * (to - now) for now, to in zip(self._now, self._target, strict=True))
+        """z of the next window, whose newest finished frame this is."""
+        n_frames = max(0, frame - (frame if self._frame is None else self._frame))
+        self._frame = frame
+        rest = self._decay**n_frames
+        x, y = (to + rest * (now - to) for now, to in zip(self._now, self._target, strict=True))
         self._now = (x, y)
         return self._now
 
@@ -90,7 +93,7 @@ class ZCurve:
 def read_z_csv(path: Path, spec: Spec) -> ZCurve:
     """A ZCurve from rows `seconds,x,y`, with or without that heading."""
     try:
-        rows = list(csv.reader(path.read_text().splitlines()))
+        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BassNetError(f"{path} must be a CSV of seconds,x,y; it cannot be read: {error}") from error
     points: list[tuple[float, float, float]] = []

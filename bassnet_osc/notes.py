@@ -17,9 +17,7 @@ import numpy.typing as npt
 
 from bassnet_osc.frames import Array, Frames
 from bassnet_osc.onsets import OnsetGate
-from bassnet_osc.spec import Spec
-
-A4_HZ, A4_PITCH = 440.0, 69.0
+from bassnet_osc.spec import A4_HZ, A4_PITCH, Spec
 
 CHANGE_SEMITONES = 0.5  # a pitch this far from its note's ...
 CHANGE_FRAMES = 6  # ... for so many frames, and within CHANGE_SEMITONES of itself, is another pitch

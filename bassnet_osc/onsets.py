@@ -1,6 +1,7 @@
-"""Onset curve and voicing -> attacks: the one decision that synth and notes share.
+"""The two decisions on descriptor curves: voiced or not, and whether a note attacks.
 
-What is plucked is what is noted, so both ask an `OnsetGate` and neither looks at the curve itself.
+Synth and notes both ask an `OnsetGate` and neither looks at the curve itself; the stream and the training
+targets both ask a `LevelGate`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,30 @@ from bassnet_osc.frames import Array
 from bassnet_osc.spec import DescriptorSpec
 
 BoolArray = npt.NDArray[np.bool_]
+
+
+class LevelGate:
+    """Voiced or not: opens at gate_on_db or at an onset, closes below gate_off_db.
+
+    An onset opens it because the level, a mean over a window, reaches gate_on_db some frames after the pluck.
+    """
+
+    def __init__(self, spec: DescriptorSpec) -> None:
+        self._spec = spec
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to closed."""
+        self._is_open = False
+
+    def process(self, level_db: Array, onset: Array) -> BoolArray:
+        """Voiced frames (n,) from levels in dBFS (n,) and onsets (n,); grouping does not matter."""
+        voiced = np.zeros(len(level_db), np.bool_)
+        for i in range(len(level_db)):
+            threshold = self._spec.gate_off_db if self._is_open else self._spec.gate_on_db
+            self._is_open = bool(level_db[i] >= threshold or onset[i] >= self._spec.onset_on)
+            voiced[i] = self._is_open
+        return voiced
 
 
 class OnsetGate:

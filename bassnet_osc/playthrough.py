@@ -16,10 +16,12 @@ from tqdm import tqdm
 
 from bassnet_osc.audio_files import Audio
 from bassnet_osc.client import Client
+from bassnet_osc.spec import BassNetError
 
 Points = npt.NDArray[np.float64]  # (n, 2)
 
 PATIENCE_S = 1.0  # for an answer that may be lost
+SILENCE_S = 3.0  # without any answer, after which the server is given up
 DWELL = 0.6  # share of the time that z stays at a place; the rest glides to the next
 
 
@@ -28,6 +30,7 @@ class Playthrough:
     """What was sent and what came back."""
 
     block_size: int
+    heard_s: float  # when the newest answer came; before it, when the playing began
     sent_s: list[float] = field(default_factory=list)  # by seq
     answers: dict[int, Audio] = field(default_factory=dict)  # by seq
     round_trip_ms: list[float] = field(default_factory=list)
@@ -48,22 +51,24 @@ def play(client: Client, blocks: Sequence[Audio], z: Points, fast: bool) -> Play
     """Sends every block, z (n_blocks, 2) before it where it has moved, and collects the answers.
 
     In real time block k leaves k block lengths after the first, whatever happened before. With `fast` it
-    leaves when block k - 1 is answered: z then moves between the same blocks in every run.
+    leaves when block k - 1 is answered: z then moves between the same blocks in every run. Raises
+    BassNetError when the server falls silent.
     """
-    playthrough = Playthrough(client.block_size)
     started = time.perf_counter()
-    for k, block in enumerate(tqdm(blocks, desc="playing", unit="block", disable=None)):
-        if fast:
-            while k and k - 1 not in playthrough.answers and _receive(client, playthrough, PATIENCE_S):
-                pass
-        else:
-            due = started + k * client.block_size / client.sample_rate
-            while (left := due - time.perf_counter()) > 0:
-                _receive(client, playthrough, left)
-        if k == 0 or (z[k] != z[k - 1]).any():
-            client.z(*z[k])
-        playthrough.sent_s.append(time.perf_counter())
-        client.send(block)
+    playthrough = Playthrough(client.block_size, heard_s=started)
+    with tqdm(blocks, desc="playing", unit="block", disable=None) as progress:
+        for k, block in enumerate(progress):
+            if fast:
+                while k and k - 1 not in playthrough.answers and _receive(client, playthrough, PATIENCE_S):
+                    pass
+            else:
+                due = started + k * client.block_size / client.sample_rate
+                while (left := due - time.perf_counter()) > 0:
+                    _receive(client, playthrough, left)
+            if k == 0 or (z[k] != z[k - 1]).any():
+                client.z(*z[k])
+            playthrough.sent_s.append(time.perf_counter())
+            client.send(block)
     while playthrough.in_flight and _receive(client, playthrough, PATIENCE_S):
         pass
     return playthrough
@@ -97,9 +102,15 @@ def lag_samples(heard: Audio, expected: Audio) -> int:
 def _receive(client: Client, playthrough: Playthrough, timeout: float) -> bool:
     """Waits for one answer, `timeout` seconds at most; whether it came."""
     answer = client.receive(timeout)
+    now = time.perf_counter()
     if answer is None:
+        if now - playthrough.heard_s >= SILENCE_S:
+            raise BassNetError(
+                f"the server has not answered for {SILENCE_S:g} s: it ended or hangs, try again"
+            )
         return False
     seq, samples = answer
+    playthrough.heard_s = now
     playthrough.answers[seq] = samples
-    playthrough.round_trip_ms.append(1e3 * (time.perf_counter() - playthrough.sent_s[seq]))
+    playthrough.round_trip_ms.append(1e3 * (now - playthrough.sent_s[seq]))
     return True

@@ -6,6 +6,7 @@ Flow: audio_files.Mix -> voice.Voice -> bass file, MIDI file, picture.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -24,6 +25,8 @@ from bassnet_osc.notes import notes_from_frames, write_midi
 from bassnet_osc.spec import BassNetError, Spec
 from bassnet_osc.voice import Voice
 
+THREADS = min(2, os.cpu_count() or 1)  # of the model, where nobody waits for a block; the sound is the same
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -34,6 +37,7 @@ class Rendered:
     took_s: float
     latency_samples: int
     resampled: dict[Path, int]  # files that had another sample rate, and which
+    peak: float  # of the bass, full scale 1: what is above it has been clipped
 
 
 def aligned(voice: Voice, blocks: Iterable[Audio]) -> Iterator[Audio]:
@@ -59,17 +63,18 @@ def render(
 
     Raises BassNetError on any bad input, before the model is loaded wherever the headers tell.
     """
+    inputs = [*mixes, z_file] if z_file is not None else mixes
     outputs = [path for path in (bass, midi, picture) if path is not None]
     for i, path in enumerate(outputs):
-        check_output(path, mixes + outputs[:i])
+        check_output(path, inputs + outputs[:i])
     check_sound_output(bass)
     mix = Mix(mixes)
-    bundle = Bundle.load(model)
+    bundle = Bundle.load(model, threads=THREADS)
     curve = z_curve(z, z_file, bundle.spec)
     with ExitStack() as stack:
         parts = {path: stack.enter_context(whole(path)) for path in outputs}
         started = time.perf_counter()
-        voice, frames = _write_bass(mix, bundle, curve, parts[bass], bass)
+        voice, frames, peak = _write_bass(mix, bundle, curve, parts[bass], bass)
         took_s = time.perf_counter() - started
         notes = notes_from_frames(frames, bundle.spec)
         if midi is not None:
@@ -85,6 +90,7 @@ def render(
         took_s,
         voice.latency_samples,
         mix.resampled,
+        peak,
     )
 
 
@@ -107,8 +113,8 @@ def parse_z(text: str, limit: float) -> tuple[float, float]:
     return x, y
 
 
-def _write_bass(mix: Mix, bundle: Bundle, z: Z, part: Path, path: Path) -> tuple[Voice, Frames]:
-    """Streams the mix through a voice into `part`; gives back the voice and the frames within the mix."""
+def _write_bass(mix: Mix, bundle: Bundle, z: Z, part: Path, path: Path) -> tuple[Voice, Frames, float]:
+    """Streams the mix through a voice into `part`; gives back the voice, the mix's frames and the peak."""
     runs = [Frames.empty(0)]
     voice = Voice(bundle, mix.sample_rate, z, on_frames=runs.append)
     progress = tqdm(
@@ -117,9 +123,11 @@ def _write_bass(mix: Mix, bundle: Bundle, z: Z, part: Path, path: Path) -> tuple
         bar_format="{desc} {percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s, {remaining} left",
         disable=None,
     )
+    peak = 0.0
     with progress, BassFile(part, path, mix.sample_rate) as file:
         for block in aligned(voice, mix.blocks()):
             file.write(block)
+            peak = max(peak, float(np.abs(block).max(initial=0.0)))
             progress.update(len(block) / mix.sample_rate)
     n_frames = math.ceil(mix.n_samples * bundle.spec.cqt.frame_rate / mix.sample_rate)
-    return voice, Frames.join(runs)[:n_frames]
+    return voice, Frames.join(runs)[:n_frames], peak

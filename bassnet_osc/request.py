@@ -38,8 +38,9 @@ class Request:
 
     @property
     def is_proven(self) -> bool:
-        """Whether the source has shown that it receives what is sent to it."""
-        return self.session is not None and self.session.is_proven
+        """Whether the receiver of replies has shown that it gets what is sent to it."""
+        session = self.session
+        return session is not None and session.is_proven and self.reply_to == session.reply_to
 
 
 @dataclass(frozen=True)
@@ -75,19 +76,20 @@ class Refusals:
     def tell(self, request: Request, code: str, text: str) -> None:
         """Sends an error: once a second for each code; while the path is unproven whatever the code."""
         key = (request.source, code if request.is_proven else "")
-        if request.now - self._told.get(key, -EVERY) >= EVERY and len(self._told) < MAX_WARNED:
+        is_time = request.now - self._told.get(key, -EVERY) >= EVERY and len(self._told) < MAX_WARNED
+        if is_time and self.send_short(request, ERROR, code, text):
             self._told[key] = request.now
-            self.send_short(request, ERROR, code, text)
 
-    def send_short(self, request: Request, address: str, code: str, text: str) -> None:
-        """Sends code and text: while the path is unproven, no more bytes than came."""
+    def send_short(self, request: Request, address: str, code: str, text: str) -> bool:
+        """Sends code and text: while the path is unproven, no more bytes than came; False where none fit."""
         text = text.encode("ascii", "backslashreplace").decode()
         if not request.is_proven:
             room = request.n_bytes - len(wire.encode(address, code, ""))
             if room < 0:
-                return
+                return False
             text = text[: room + 3]  # the empty text takes 4 bytes as well
         self._send(wire.encode(address, code, text), request.reply_to)
+        return True
 
     def every_second(self, now: float) -> None:
         """Forgets what is over, and writes one line for all that was refused."""

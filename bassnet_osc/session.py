@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bassnet_osc.audio_wire import FORMATS, MAX_BLOCK, Block
 from bassnet_osc.latent import LiveZ
-from bassnet_osc.order import unwrap
+from bassnet_osc.order import WINDOW, unwrap
 from bassnet_osc.resample import HIGHEST_RATE, LOWEST_RATE
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.take import Answer, Counters, Take
-from bassnet_osc.wire import FORMATS, MAX_BLOCK, Block
+from bassnet_osc.wire import short
 
 if TYPE_CHECKING:
     from bassnet_osc.voice import Voice
@@ -48,7 +49,7 @@ class Hello:
         _require(
             CLIENT_NAME.fullmatch(name) is not None and not NOT_IN_A_NAME.intersection(name),
             "client must be a name of 1 to 64 characters without spaces and #*,/?[]{}",
-            name[:64],
+            name,
         )
         _require(
             0 <= self.reply_port < 65536, "reply_port must be a port or 0 for the source", self.reply_port
@@ -63,7 +64,7 @@ class Hello:
             f"block_size must be {MIN_BLOCK} to {MAX_BLOCK} samples",
             self.block_size,
         )
-        _require(self.format in FORMATS, f"format must be one of {', '.join(FORMATS)}", self.format[:64])
+        _require(self.format in FORMATS, f"format must be one of {', '.join(FORMATS)}", self.format)
         _require(
             self.deadline_ms is None or 0 < self.deadline_ms <= MAX_DEADLINE_MS,
             f"deadline_ms must be above 0 and at most {MAX_DEADLINE_MS:g}",
@@ -118,9 +119,13 @@ class Session:
         self._tail: Block | None = None
 
     def changed(self, hello: Hello) -> Session:
-        """The session that takes this one's place when the hello changes; client and z are the same."""
+        """The session that takes this one's place when the hello changes; client and z are the same.
+
+        Another reply_port has to be proven anew.
+        """
         other = Session(self.number, self.token, self.source, hello, self.z, self._make_voice)
-        other.is_proven, other.wants_stats = self.is_proven, self.wants_stats
+        other.is_proven = self.is_proven and hello.reply_port == self.hello.reply_port
+        other.wants_stats = self.wants_stats
         return other
 
     @property
@@ -147,12 +152,15 @@ class Session:
         return inputs, owed + answers
 
     def restart(self) -> list[Answer]:
-        """Ends the take and readies a new voice; returns the answers that were owed. z stays."""
-        owed: list[Answer] = []
-        if self.take is not None:
-            owed, self._tail = self.take.finish()
-        self.take = None
-        self.voice = self._make_voice(self.hello.sample_rate, self.z, self.hello.taper)
+        """Ends the take and readies a new voice; returns the answers that were owed. z stays.
+
+        Where the new voice is refused, the take goes on.
+        """
+        if self.take is None:
+            return []  # the voice is as new
+        voice = self._make_voice(self.hello.sample_rate, self.z, self.hello.taper)
+        owed, self._tail = self.take.finish()
+        self.take, self.voice = None, voice
         return owed
 
     @staticmethod
@@ -161,8 +169,10 @@ class Session:
 
     def _begin(self, seq: int) -> Take:
         hello = self.hello
+        # Counting starts at 0: a first block shortly after it may have overtaken that one.
+        first = 0 if self.counters.blocks_in == 0 and seq < WINDOW else seq
         take = Take(
-            self.voice, seq, hello.block_size, hello.sample_rate, hello.deadline_seconds, self.counters
+            self.voice, first, hello.block_size, hello.sample_rate, hello.deadline_seconds, self.counters
         )
         if self._tail is not None:
             take.tail, self._tail = self._tail, None
@@ -171,4 +181,4 @@ class Session:
 
 def _require(holds: bool, rule: str, value: Any) -> None:
     if not holds:
-        raise BassNetError(f"{rule}; got {value!r}: mend the hello")
+        raise BassNetError(f"{rule}; got {short(value)}: mend the hello")

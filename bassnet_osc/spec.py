@@ -17,6 +17,10 @@ from typing import Any, Literal
 
 FORMAT = 1  # number of the bundle layout: names and shapes of the graphs below
 
+A4_HZ, A4_PITCH = 440.0, 69  # tuning: MIDI pitch 69
+
+WORDS = ("causal", "centred", "end", "centre")  # the values of alignment and anchor
+
 # Names of the ONNX tensors, in the order of the graphs' signatures.
 FRONTEND_INPUTS, FRONTEND_OUTPUTS = ("audio",), ("frames",)
 DECODER_INPUTS, DECODER_OUTPUTS = ("mix", "z"), ("f0", "level", "onset")
@@ -39,6 +43,17 @@ class CqtSpec:
     alignment: Literal["causal", "centred"] = "causal"  # kernels end at the frame, or lie around it
     gamma: float = 5.0  # Hz added to each bin's bandwidth f / Q: shortens the low kernels
     log_gain: float = 100.0  # frames = log1p(log_gain |X|) / log1p(log_gain): a full-scale sine reads 1
+
+    def __post_init__(self) -> None:
+        numbers = (self.sample_rate, self.hop_length, self.fmin, self.n_bins, self.bins_per_octave)
+        if self.alignment not in ("causal", "centred") or min(numbers) <= 0 or self.gamma < 0:
+            raise BassNetError(
+                f"a CQT needs positive numbers, causal or centred kernels; got {self}: mend it"
+            )
+        if (top := self.frequencies[-1]) >= self.sample_rate / 2:
+            raise BassNetError(
+                f"the CQT's top bin must lie below {self.sample_rate / 2:g} Hz; got {top:.0f} Hz: fewer bins"
+            )
 
     @property
     def frame_rate(self) -> float:
@@ -88,12 +103,14 @@ class WindowSpec:
     skip: int = 2
 
     def __post_init__(self) -> None:
-        ratio = self.window_frames / self.n_steps
-        if self.n_steps < 2 or self.n_steps % 2 or ratio < 1 or not math.log2(ratio).is_integer():
+        a, b = self.n_steps, self.window_frames
+        if a < 2 or a % 2 or b < a or not math.log2(b / a).is_integer():
             raise BassNetError(
                 f"a window a/b needs an even a of 2 or more and b = a, 2a, 4a, ...; got "
-                f"{self.n_steps}/{self.window_frames}: choose e.g. 10/80"
+                f"{a}/{b}: choose e.g. 10/80"
             )
+        if self.anchor not in ("end", "centre"):
+            raise BassNetError(f"anchor must be end or centre; got {self.anchor!r}: choose one")
         if self.taper < 4 or self.taper % 2:
             raise BassNetError(
                 f"taper must be an even number of 4 frames or more (a Hann of 2 does not overlap); got "
@@ -133,13 +150,13 @@ class DescriptorSpec:
     onset_off: float = 0.25  # ... and may fire again once it has fallen below this
     refractory_frames: int = 5  # the shortest distance between two onsets
 
-    def level_to_db(self, level: float) -> float:
-        """Level in [0, 1] to dBFS."""
+    def level_to_db(self, level: Any) -> Any:
+        """Level in [0, 1] to dBFS; a number or an array."""
         return self.level_floor_db * (1.0 - level)
 
-    def db_to_level(self, level_db: float) -> float:
-        """dBFS to level, clipped to [0, 1]."""
-        return min(1.0, max(0.0, 1.0 - level_db / self.level_floor_db))
+    def db_to_level(self, level_db: Any) -> Any:
+        """dBFS to level; a number or an array; beyond [level_floor_db, 0] it leaves [0, 1]."""
+        return 1.0 - level_db / self.level_floor_db
 
 
 @dataclass(frozen=True)
@@ -152,6 +169,11 @@ class ModelSpec:
     latent_dim: int = 2
     z_limit: float = 6.0  # z is clamped to [-z_limit, z_limit] at the door
     z_smoothing_s: float = 0.03  # time constant of live z
+
+    def __post_init__(self) -> None:
+        sizes = (self.n_maps, self.n_blocks, self.latent_dim, self.z_limit, self.z_smoothing_s)
+        if min(sizes) <= 0 or self.kernel_size < 1 or self.kernel_size % 2 == 0:
+            raise BassNetError(f"a model needs positive sizes and an odd kernel_size; got {self}: mend it")
 
 
 @dataclass(frozen=True)
@@ -178,14 +200,21 @@ class Spec:
         _same_names("spec", parts.keys(), values)
         built = {}
         for name, cls in parts.items():
-            _same_names(f"spec.{name}", (f.name for f in dataclasses.fields(cls)), values[name])
+            fields = dataclasses.fields(cls)
+            _same_names(f"spec.{name}", (f.name for f in fields), values[name])
+            for f in fields:
+                _same_kind(f"spec.{name}.{f.name}", f.default, values[name][f.name])
             built[name] = cls(**values[name])
         return Spec(**built)
 
     @staticmethod
     def from_json(text: str) -> Spec:
-        """Inverse of `to_json`."""
-        return Spec.from_dict(json.loads(text))
+        """Inverse of `to_json`; raises BassNetError for text that is no JSON."""
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError):
+            raise BassNetError(f"a spec must be JSON; got {text[:40]!r}: export again") from None
+        return Spec.from_dict(values)
 
     def differences(self, other: Spec) -> list[str]:
         """The fields in which two specs differ, each as 'cqt.gamma: 5.0 != 3.0'."""
@@ -206,6 +235,17 @@ def _same_names(where: str, expected: Any, values: Any) -> None:
             f"{where} must have exactly the fields {sorted(names)}; missing {sorted(names - got)}, unknown "
             f"{sorted(got - names)}: the file comes from another version, export it again"
         )
+
+
+def _same_kind(where: str, default: Any, value: Any) -> None:
+    """Numbers for numbers, words for words; whole and positive where the default is."""
+    allowed: Any = (int, float) if isinstance(default, float) else type(default)
+    if isinstance(value, bool) or not isinstance(value, allowed):
+        raise BassNetError(f"{where} must be like {default!r}; got {value!r}: export again")
+    if isinstance(value, str) and value not in WORDS:
+        raise BassNetError(f"{where} must be one of {', '.join(WORDS)}; got {value!r}: export again")
+    if not isinstance(value, str) and not abs(value) < math.inf:
+        raise BassNetError(f"{where} must be finite; got {value!r}: export again")
 
 
 def live() -> Spec:

@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from bassnet_osc.frames import Frames
 from bassnet_osc.latent import Z
+from bassnet_osc.onsets import LevelGate
 from bassnet_osc.resample import HIGHEST_RATE, LOWEST_RATE, Resampler
-from bassnet_osc.spec import BassNetError, CqtSpec, DescriptorSpec, Spec
+from bassnet_osc.spec import BassNetError, CqtSpec, Spec
 
 Block = npt.NDArray[np.float32]
 
@@ -59,20 +60,6 @@ def f0_of(probabilities: npt.NDArray[np.float64], spec: CqtSpec) -> float:
     near = np.arange(max(0, k - 1), min(len(probabilities), k + 2))
     weights = probabilities[near]
     return bin_to_hz(float((near * weights).sum() / weights.sum()), spec)
-
-
-class Gate:
-    """Voiced or not: opens at gate_on_db, closes below gate_off_db."""
-
-    def __init__(self, spec: DescriptorSpec) -> None:
-        self._spec = spec
-        self.is_open = False
-
-    def process(self, level_db: float) -> bool:
-        """Takes the next frame's level."""
-        threshold = self._spec.gate_off_db if self.is_open else self._spec.gate_on_db
-        self.is_open = level_db >= threshold
-        return self.is_open
 
 
 class Stream:
@@ -132,7 +119,7 @@ class Stream:
         self._mix: Block = np.zeros((window.window_frames, cqt.n_bins), dtype=np.float32)
         self._w = -1  # the next window
         self._sums = np.zeros((window.taper, cqt.n_bins + 2))  # f0 bins, level, onset
-        self._gate = Gate(self.spec.descriptor)
+        self._gate = LevelGate(self.spec.descriptor)
 
     def process(self, block: Block) -> Frames:
         """Takes a block (n,) of the mix and gives the frames that it finishes, possibly none."""
@@ -189,10 +176,12 @@ class Stream:
         return self._frames(first + outside, finished[outside:])
 
     def _frames(self, first: int, sums: npt.NDArray[np.float64]) -> Frames:
-        cqt, floor = self.spec.cqt, self.spec.descriptor.level_floor_db
-        level_db = floor * (1.0 - np.clip(sums[:, -2], 0.0, 1.0))
+        cqt = self.spec.cqt
+        level_db = self.spec.descriptor.level_to_db(np.clip(sums[:, -2], 0.0, 1.0))
+        onset = np.clip(sums[:, -1], 0.0, 1.0)
+        voiced = self._gate.process(level_db, onset)
         f0_hz = [
-            f0_of(row[: cqt.n_bins], cqt) if self._gate.process(db) else np.nan
-            for row, db in zip(sums, level_db, strict=True)
+            f0_of(row[: cqt.n_bins], cqt) if is_voiced else np.nan
+            for row, is_voiced in zip(sums, voiced, strict=True)
         ]
-        return Frames(first, np.array(f0_hz), level_db, np.clip(sums[:, -1], 0.0, 1.0))
+        return Frames(first, np.array(f0_hz), level_db, onset)

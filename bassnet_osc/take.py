@@ -7,13 +7,15 @@ arrived late, twice or never.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bassnet_osc.audio_wire import MAX_BLOCK, SEQ_MODULO, Block
 from bassnet_osc.order import WINDOW, BlockOrder
-from bassnet_osc.wire import SEQ_MODULO, Block
 
 if TYPE_CHECKING:
     from bassnet_osc.frames import Frames
@@ -61,6 +63,8 @@ class Take:
     def __post_init__(self) -> None:
         self._order = BlockOrder(self.first, self.block_size / self.sample_rate)
         self._released = self.first  # blocks before this one went to be heard
+        self._spans: deque[int] = deque()  # blocks in each input that waits to be heard
+        self._most = max(1, MAX_BLOCK // self.block_size)  # blocks of a gap that go as one
         self._heard = self.first  # blocks before this one have been heard
         self._played = self.first  # blocks before this one have been played
         self._pending: dict[int, float] = {}  # received and unanswered, with the time when that must end
@@ -91,7 +95,7 @@ class Take:
         answers = []
         if index in self._unclaimed:
             answers.append(self._answer(index, *self._unclaimed.pop(index)))
-        elif not self._order.is_known(index):
+        elif index >= self._played and not self._order.is_known(index):
             self._pending[index] = now + self.deadline
         if self._order.is_known(index):
             self.counters.dropped += 1
@@ -105,7 +109,7 @@ class Take:
     def heard(self, frames: Frames, now: float) -> list[Answer]:
         """Takes the frames of the oldest input that was not heard yet."""
         self.voice.accept(frames)
-        self._heard += 1
+        self._heard += self._spans.popleft()
         return self.answers(now)
 
     def answers(self, now: float) -> list[Answer]:
@@ -128,35 +132,58 @@ class Take:
 
     def _inputs(self, released: list[tuple[int, Block | None]]) -> list[Block]:
         self._released += len(released)
-        return [self._conceal() if block is None else self._keep(block) for _, block in released]
+        inputs = []
+        for is_missing, run in groupby(released, lambda item: item[1] is None):
+            if is_missing:
+                inputs += self._gap(len(list(run)))
+            else:
+                inputs += [self._keep(block) for _, block in run if block is not None]
+        return inputs
+
+    def _gap(self, n_blocks: int) -> list[Block]:
+        """Stand-ins for lost blocks, few and large: a second may be 12 000 blocks."""
+        spans = [min(self._most, n_blocks - at) for at in range(0, n_blocks, self._most)]
+        self._spans += spans
+        return [self._conceal(span) for span in spans]
 
     def _keep(self, block: Block) -> Block:
+        self._spans.append(1)
         self._last, self._n_missing = block, 0
         return block
 
-    def _conceal(self) -> Block:
+    def _conceal(self, n_blocks: int) -> Block:
         """The last input there and back again, which has no seams, fading: better for a CQT than zeros."""
-        self.counters.lost += 1
-        self._last = self._last[::-1]
-        at = np.arange(self._n_missing, self._n_missing + self.block_size)
-        self._n_missing += self.block_size
+        self.counters.lost += n_blocks
+        there_and_back = np.concatenate([self._last[::-1], self._last])
+        at = np.arange(self._n_missing, self._n_missing + n_blocks * self.block_size)
+        self._n_missing += len(at)
         gain = np.maximum(0.0, 1.0 - at / (CONCEAL_SECONDS * self.sample_rate))
-        return np.asarray(self._last * gain, np.float32)
+        if n_blocks % 2:
+            self._last = self._last[::-1]
+        return np.asarray(np.resize(there_and_back, len(at)) * gain, np.float32)
 
     def _play_to(self, end: int) -> list[Answer]:
         answers = []
-        for index in range(self._played, end):
-            samples, concealed = self.voice.play(self.block_size)
-            samples = self._with_tail(samples)
-            self.counters.concealed += concealed
+        while self._played < end:
+            n_unasked = min([end, *self._pending]) - WINDOW - self._played
+            if n_unasked > 0:  # nobody will ask for these: few and large pieces
+                self._play(min(self._most, n_unasked))
+                continue
+            index = self._played
+            samples, concealed = self._play(1)
             if self._pending.pop(index, None) is None:
                 self._unclaimed[index] = samples, concealed
             else:
                 answers.append(self._answer(index, samples, concealed))
-        self._played = max(self._played, end)
         for index in list(self._unclaimed)[:-WINDOW]:
             del self._unclaimed[index]
         return answers
+
+    def _play(self, n_blocks: int) -> tuple[Block, bool]:
+        samples, concealed = self.voice.play(n_blocks * self.block_size)
+        self._played += n_blocks
+        self.counters.concealed += n_blocks * concealed
+        return self._with_tail(samples), concealed
 
     def _answer(self, index: int, samples: Block, concealed: bool) -> Answer:
         self.counters.answered += 1

@@ -50,6 +50,8 @@ class Voice:
     def _clear(self) -> None:
         self._ready: Block = np.zeros(self.latency_samples, dtype=np.float32)
         self._next_frame = 0  # the next frame that the synth takes
+        self._played = 0  # output position
+        self._concealed_to = 0  # output position up to which the sound stands in for frames that were late
 
     def reset(self) -> None:
         """Back to the state after construction; z is the caller's."""
@@ -64,21 +66,25 @@ class Voice:
     def accept(self, frames: Frames) -> None:
         """Turns finished frames into sound, but for those whose time has gone out concealed."""
         frames = frames[max(0, self._next_frame - frames.first) :]
-        if not len(frames):
-            return
-        self._ready = np.concatenate([self._ready, self._synth.process(frames)])
-        self._next_frame = frames.end
-        if self._on_frames:
-            self._on_frames(frames)
+        if len(frames):
+            self._sound(frames)
+            if self._on_frames:
+                self._on_frames(frames)
 
     def play(self, n_samples: int) -> tuple[Block, bool]:
-        """The next n_samples of output, and whether any of them had to be concealed."""
-        missing = n_samples - len(self._ready)
+        """The next n_samples of output, and whether any of them is concealed."""
         while len(self._ready) < n_samples:  # a second round where a fraction of a sample was short
             n_frames = max(1, math.ceil((n_samples - len(self._ready)) / self._samples_per_frame))
-            self.accept(self._synth.conceal(n_frames))
+            self._sound(self._synth.conceal(n_frames))
+            self._concealed_to = self._played + len(self._ready)
         block, self._ready = self._ready[:n_samples], self._ready[n_samples:]
-        return block, missing > 0
+        concealed = self._played < self._concealed_to
+        self._played += n_samples
+        return block, concealed
+
+    def _sound(self, frames: Frames) -> None:
+        self._ready = np.concatenate([self._ready, self._synth.process(frames)])
+        self._next_frame = frames.end
 
     def process(self, block: Block) -> Block:
         """hear, accept and play in one: a block of the same length, never concealed."""

@@ -8,11 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from bassnet_osc.bundle import Bundle
-from bassnet_osc.spec import DECODER_OUTPUTS, ENCODER_OUTPUTS, FRONTEND_OUTPUTS, Spec
+from bassnet_osc.spec import DECODER_OUTPUTS, ENCODER_OUTPUTS, FRONTEND_OUTPUTS, BassNetError, Spec
 
-TOLERANCE = 1e-4
+TOLERANCE = 1e-4  # of every output
 
 Block = npt.NDArray[np.float32]
+
+
+class ParityError(BassNetError):
+    """A graph does not put out what its torch module does."""
 
 
 def signals(spec: Spec) -> dict[str, Block]:
@@ -51,7 +55,14 @@ def parity(frontend: nn.Module, decoder: nn.Module, encoder: nn.Module, bundle: 
 
 def report(errors: dict[str, float]) -> str:
     """One line per output."""
+    above = f"ABOVE {TOLERANCE:g}"
     return "\n".join(
-        f"{name:8s} max |torch - onnx| = {error:.1e}  {'ok' if error <= TOLERANCE else 'ABOVE 1e-4'}"
+        f"{name:8s} max |torch - onnx| = {error:.1e}  {'ok' if error <= TOLERANCE else above}"
         for name, error in errors.items()
     )
+
+
+def check(errors: dict[str, float]) -> None:
+    """Raises ParityError if an output differs by more than TOLERANCE, or is no number."""
+    if not all(error <= TOLERANCE for error in errors.values()):  # so that NaN is refused too
+        raise ParityError(f"torch and ONNX must agree within {TOLERANCE:g}; got\n{report(errors)}")

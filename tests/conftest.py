@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 
 
 @pytest.fixture
@@ -23,10 +20,14 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def needs_fluidsynth() -> None:
     """Skips where FluidSynth or its General MIDI sounds are missing."""
-    if shutil.which("fluidsynth") is None:
-        pytest.skip("needs the program fluidsynth (Debian package fluidsynth)")
-    if not SOUNDFONT.exists():
-        pytest.skip(f"needs {SOUNDFONT} (Debian package fluid-soundfont-gm)")
+    from bassnet_osc.spec import BassNetError
+    from training.render_midi import fluidsynth, soundfont
+
+    for find, package in ((fluidsynth, "fluidsynth"), (soundfont, "fluid-soundfont-gm")):
+        try:
+            find()
+        except BassNetError as error:
+            pytest.skip(f"{error} (Debian package {package})")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -106,14 +107,35 @@ def test_headerless_samples_are_refused(tmp_path: Path) -> None:
         Mix([tmp_path / "a.raw"])
 
 
+def test_a_wav_that_was_cut_is_refused_at_once(tmp_path: Path, noise: np.ndarray) -> None:
+    path = write(tmp_path / "a.wav", noise)
+    head = path.read_bytes().index(b"data") + 8
+    there = spoil(path).stat().st_size - head
+    with pytest.raises(
+        BassNetError, match=f"cut off: {noise.nbytes} bytes of sound announced, {there} there"
+    ):
+        Mix([path])
+
+
+@pytest.mark.parametrize("announced", [0x7FFFF000, 0x80000000, 0xFFFFFFFF])
+def test_a_wav_from_a_pipe_does_not_know_its_size(tmp_path: Path, noise: np.ndarray, announced: int) -> None:
+    """As sox, arecord and ffmpeg write the header of a stream."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, noise, 48_000)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, data.index(b"data") + 4, announced)
+    path.write_bytes(data)
+    np.testing.assert_allclose(read(Mix([path])), noise.mean(axis=1), atol=4e-5)  # 16 bits: 3.05e-5
+
+
 def test_a_damaged_file_is_refused_while_reading(tmp_path: Path, noise: np.ndarray) -> None:
     mix = Mix([spoil(write(tmp_path / "a.flac", noise))])
     with pytest.raises(BassNetError, match="damaged: 96000 samples announced"):
         read(mix)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_samples_that_are_no_numbers_are_named_by_position(
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, -1.1e6])
+def test_samples_that_are_no_sound_are_named_by_position(
     tmp_path: Path, noise: np.ndarray, value: float
 ) -> None:
     noise[72_000, 1] = value
@@ -146,6 +168,26 @@ def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
         raise RuntimeError
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_what_the_system_refuses_is_told_of_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", ".a.wav.1.part")
+
+    for method in ("touch", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, method, refuse)
+            with pytest.raises(BassNetError, match=r"/a\.wav cannot be written \(Permission denied\)"):  # noqa: SIM117
+                with whole(tmp_path / "a.wav") as part:
+                    part.write_text("new")
+    with (
+        pytest.raises(BassNetError, match=r"/x+\.wav cannot be written"),
+        whole(tmp_path / f"{'x' * 250}.wav"),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 def test_impossible_outputs_are_refused(tmp_path: Path) -> None:

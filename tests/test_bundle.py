@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -138,3 +139,53 @@ def test_provider_without_its_hardware_is_refused(monkeypatch: pytest.MonkeyPatc
     assert choose_provider("auto") == choose_provider("cpu") == "CPUExecutionProvider"
     with pytest.raises(BassNetError, match="--provider auto"):
         choose_provider("cuda")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("graphs", ["frontend.onnx"]),
+        ("z_places", ["home"]),
+        ("z_places", {"home": [1]}),
+        ("z_places", {"home": [1, "up"]}),
+        ("name", 3),
+        ("spec", {}),
+        ("spec", []),
+    ],
+)
+def test_card_of_other_types_is_refused(copy: Path, key: str, value: Any) -> None:
+    change_card(copy, lambda card: card.update({key: value}))
+    assert "export" in refused(copy) and key in refused(copy)
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [
+        ("window", "n_steps", 0),
+        ("window", "n_steps", "10"),
+        ("window", "anchor", "middle"),
+        ("cqt", "alignment", "sideways"),
+        ("cqt", "n_bins", 0),
+        ("cqt", "n_bins", 400),
+        ("cqt", "gamma", float("inf")),
+        ("model", "kernel_size", 4),
+        ("model", "latent_dim", True),
+        ("descriptor", "level_n_fft", 512.5),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_by_name(copy: Path, part: str, field: str, value: Any) -> None:
+    change_card(copy, lambda card: card["spec"][part].update({field: value}))
+    assert re.search({"n_steps": "a/b|n_steps", "n_bins": "n_bins|top bin"}.get(field, field), refused(copy))
+
+
+def test_graph_that_is_no_graph_is_refused(copy: Path) -> None:
+    """Even where the hash is right."""
+    (copy / "decoder.onnx").write_bytes(b"no graph")
+    digest = hashlib.sha256(b"no graph").hexdigest()
+    change_card(copy, lambda card: card["graphs"].update({"decoder.onnx": digest}))
+    assert "decoder.onnx must be a graph" in refused(copy)
+
+
+def test_card_nested_too_deeply_is_refused(copy: Path) -> None:
+    (copy / "model.json").write_text("[" * 100_000)
+    assert "model.json" in refused(copy)

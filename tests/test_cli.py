@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,29 @@ def test_render_tells_what_it_resampled(
     assert f"{other}: 44100 Hz, resampled to 48000 Hz" in capsys.readouterr().out
 
 
+def test_render_tells_of_clipping(
+    mix: Path, probe_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["render", str(mix), "-o", str(mix.with_name("bass.wav")), "--model", str(probe_folder)]
+    for peak, line in [(1.0, None), (2.0, "clipped, the peaks were 6.0 dB above full scale")]:
+        played = np.full(48_000, peak, np.float32)
+        monkeypatch.setattr(render, "aligned", lambda *_, played=played: iter([played]))
+        assert main(words) == 0
+        told = capsys.readouterr().out.splitlines()
+        assert len(told) == (1 if line is None else 2)
+        assert line is None or told[-1].endswith(f"bass.wav: {line}")
+
+
+@pytest.mark.parametrize(
+    "words", [["render", "NAME", "-o", "b.wav"], ["render", "a.wav", "-o", "NAME"], ["demo", "--out", "NAME"]]
+)
+def test_a_name_that_is_no_text_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([word.replace("NAME", "caf\udce9.wav") for word in words])
+    assert ended.value.code == 2
+    assert r"a file name must be UTF-8, got 'caf\udce9.wav'" in capsys.readouterr().err
+
+
 def test_bad_input_is_one_line_and_exit_2(
     mix: Path, probe_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,6 +88,7 @@ def test_bad_input_is_one_line_and_exit_2(
     curve.write_text("seconds,x,y\n0,1\n")
     for rule, words in {
         "no such file": ["missing.wav", "-o", bass],
+        r"two\nlines.wav: no such file": ["two\nlines.wav", "-o", bass],
         "cannot be read as sound": [letter, "-o", bass],
         "is an input": [mix, "-o", mix],
         "does not exist": [mix, "-o", mix.parent / "nowhere" / "bass.wav"],
@@ -140,3 +166,59 @@ def test_a_port_in_use_is_told(probe_folder: Path, capsys: pytest.CaptureFixture
         taken.bind(("127.0.0.1", 0))
         port = str(taken.getsockname()[1])
         assert port in refused(capsys, "serve", "--port", port, "--model", probe_folder)
+
+
+def killed(command: list[str], is_busy: Callable[[], bool], number: signal.Signals) -> tuple[int, str]:
+    """Exit code and stderr of a command that gets a signal once it is busy."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        while not is_busy() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, error = process.communicate(timeout=30)
+    return process.returncode, error
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without a signal")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_killed_rendering_leaves_nothing(tmp_path: Path, probe_folder: Path, name: str) -> None:
+    mix = tmp_path / "mix.wav"
+    soundfile.write(mix, np.zeros(600 * 8_000), 8_000)  # minutes of work
+    command = ["render", str(mix), "-o", str(tmp_path / "bass.wav"), "--model", str(probe_folder)]
+    code, error = killed(
+        [sys.executable, "-m", "bassnet_osc", *command],
+        lambda: any(tmp_path.glob(".bass.wav.*")),
+        signal.Signals[name],
+    )
+    assert (code, error) == (130, "bassnet: interrupted\n")
+    assert list(tmp_path.iterdir()) == [mix]
+
+
+DEMO = """
+import sys
+from functools import partial
+from bassnet_osc import cli, demo_run
+demo_run.run_demo = partial(demo_run.run_demo, model=sys.argv[1])
+demo_run._free_port = lambda: int(sys.argv[2])
+sys.exit(cli.main(["demo", "--out", sys.argv[3]]))
+"""
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without a signal")
+def test_a_killed_demo_ends_its_server(tmp_path: Path, probe_folder: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-c", DEMO, str(probe_folder), str(port), str(tmp_path / "out")]
+    code, error = killed(command, lambda: is_taken(port), signal.SIGTERM)
+    assert (code, error) == (130, "bassnet: interrupted\n")
+    assert not is_taken(port)
+    assert not list(tmp_path.iterdir())

@@ -147,6 +147,31 @@ def test_a_restarted_server_is_found_again(world: Wire) -> None:
         assert seq == 6 and world.board.sessions[SOURCE].is_proven
 
 
+def test_after_close_it_can_connect_anew(world: Wire) -> None:
+    client = Client()
+    client.connect()
+    client.send(BLOCK)
+    client.ping()  # the answer arrives meanwhile, and is left lying
+    client.close()
+    world.inbox.clear()  # with its socket
+    world.restart()  # a session of the new server has another token
+    client.connect()
+    assert client.welcome["token"] == world.board.sessions[SOURCE].token
+    assert world.board.sessions[SOURCE].is_proven
+    assert client.receive(0.0) is None  # nothing is left of the first session
+    assert client.send(BLOCK) == 0
+    assert client.receive(0.0)[0] == 0
+    client.close()
+
+
+@pytest.mark.parametrize(("options", "deadline"), [({}, 20.0), ({"deadline_ms": None}, 1000 * 256 / 48_000)])
+def test_the_deadline_is_what_a_ring_absorbs_or_left_to_the_server(
+    world: Wire, options: dict[str, Any], deadline: float
+) -> None:
+    with Client(**options) as client:
+        assert client.welcome["deadline_ms"] == pytest.approx(deadline, rel=1e-6)  # float32
+
+
 def test_seq_counts_modulo_2_to_the_24(world: Wire) -> None:
     with Client() as client:
         client._next_seq = 2**24 - 1

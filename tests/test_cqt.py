@@ -21,7 +21,7 @@ from export.to_onnx import write_graph
 from training.cqt import Cqt, cqt_frames
 
 CQTS = {name: Cqt(preset().cqt).eval() for name, preset in PRESETS.items()}
-FREQUENCIES = [24, 60, 100, 150, 200, 240]  # bins from 44 Hz to 2.8 kHz
+BINS = [24, 60, 100, 150, 200, 240]  # from 44 Hz to 2.8 kHz
 
 
 def noise(n_samples: int, batch: int = 1, seed: int = 0) -> Tensor:
@@ -84,7 +84,7 @@ def test_agrees_with_librosa_on_tones(gamma: float) -> None:
     spec = replace(studio().cqt, gamma=gamma)
     cqt, n_samples = Cqt(spec), 2 * spec.left + 2 * spec.hop_length
     n_samples -= n_samples % (2 * spec.hop_length)
-    for k in FREQUENCIES:
+    for k in BINS:
         audio = tone(spec, k, n_samples, 0.5)
         expected = librosa_magnitudes(spec, audio)
         with torch.no_grad():

@@ -32,7 +32,7 @@ from training.dataset import (
     silence,
 )
 from training.descriptors import Descriptors
-from training.objective import UNVOICED
+from training.objective import UNVOICED_BIN
 
 SPEC = tiny(live())
 CQT = Cqt(SPEC.cqt)
@@ -148,10 +148,10 @@ def test_windows_end_at_their_newest_frame() -> None:
 def test_outside_the_song_is_silence(newest: int, inside: slice) -> None:
     """A song of ten frames: before, after and beyond it are zeros and unvoiced."""
     windows = cut_windows([numbered_song(10)], [(0, newest)], SPEC)
-    expected_f0 = np.full(8, UNVOICED)
+    expected_f0 = np.full(8, UNVOICED_BIN)
     expected_f0[inside] = np.arange(newest - 7, newest + 1)[inside]
     assert windows.f0[0].tolist() == expected_f0.tolist()
-    outside = expected_f0 == UNVOICED
+    outside = expected_f0 == UNVOICED_BIN
     for tensor in (windows.mix, windows.bass, windows.level, windows.onset):
         assert not tensor[0][torch.from_numpy(outside)].any()
     assert windows.mix[0, :, 0].tolist() == np.where(outside, 0, expected_f0).tolist()
@@ -207,7 +207,7 @@ def test_silence_takes_the_named_windows_alone() -> None:
     kept = {name: tensor[1].clone() for name, tensor in vars(windows).items()}
     silence(windows, np.array([True, False]))
     assert not any(tensor[0].any() for name, tensor in vars(windows).items() if name != "f0")
-    assert (windows.f0[0] == UNVOICED).all()
+    assert (windows.f0[0] == UNVOICED_BIN).all()
     assert all(torch.equal(vars(windows)[name][1], tensor) for name, tensor in kept.items())
 
 

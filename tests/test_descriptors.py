@@ -8,8 +8,8 @@ import pytest
 from songs import SAMPLE_RATE, sine
 
 from bassnet_osc.spec import live
-from training.descriptors import NoteTruth, exact_descriptors, gate, level_db
-from training.objective import UNVOICED
+from training.descriptors import NoteTruth, exact_descriptors, level_db
+from training.objective import UNVOICED_BIN
 
 CQT, DESCRIPTOR = live().cqt, live().descriptor
 
@@ -42,12 +42,6 @@ def test_level_belongs_to_its_frame() -> None:
     assert db[53] == pytest.approx(0.0, abs=0.1)
 
 
-def test_gate_has_hysteresis() -> None:
-    """Opens at -40 dB, stays open above -46 dB, and does not open between the two."""
-    db = [-50.0, -43, -40, -43, -46, -46.1, -43, -39, -60]
-    assert gate(np.array(db), DESCRIPTOR).tolist() == [0, 0, 1, 1, 1, 0, 0, 1, 0]
-
-
 def two_notes() -> npt.NDArray[np.float32]:
     """E1 from 0.1 to 0.5 s, A1 from 0.5 to 0.7 s, silence up to 1 s."""
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
@@ -59,10 +53,10 @@ def test_exact_descriptors() -> None:
     d = exact_descriptors(two_notes(), [note(0.5, 0.7, 33), note(0.1, 0.5, 28)], CQT, DESCRIPTOR)
     assert [a.dtype.name for a in vars(d).values()] == ["int64", "float32", "float32"]
     assert d.onset.nonzero()[0].tolist() == [10, 50]
-    assert (d.f0_bin[:10] == UNVOICED).all()
+    assert (d.f0_bin[:10] == UNVOICED_BIN).all()
     assert (d.f0_bin[10:50] == 21).all()
     assert (d.f0_bin[50:71] == 36).all()
-    assert (d.f0_bin[73:] == UNVOICED).all()
+    assert (d.f0_bin[73:] == UNVOICED_BIN).all()
     np.testing.assert_allclose(d.level[15:45], DESCRIPTOR.db_to_level(20 * np.log10(0.3)), atol=0.01)
     assert d.level[80] == 0
 
@@ -78,13 +72,13 @@ def test_a_note_shorter_than_a_frame() -> None:
     notes = [note(0.2, 0.204, 28), note(0.21, 0.5, 33)]
     d = exact_descriptors(sine(41.2, 0.5, 0.3), notes, CQT, DESCRIPTOR)
     assert d.onset.nonzero()[0].tolist() == [20, 21]
-    assert d.f0_bin[19:23].tolist() == [UNVOICED, 21, 36, 36]
+    assert d.f0_bin[19:23].tolist() == [UNVOICED_BIN, 21, 36, 36]
 
 
 def test_a_note_beyond_the_end_is_not_there() -> None:
     d = exact_descriptors(sine(41.2, 0.5, 0.3), [note(0.1, 0.2, 28), note(0.6, 0.7, 33)], CQT, DESCRIPTOR)
     assert d.onset.nonzero()[0].tolist() == [10]
-    assert set(d.f0_bin.tolist()) == {UNVOICED, 21}
+    assert set(d.f0_bin.tolist()) == {UNVOICED_BIN, 21}
 
 
 def test_every_pitch_of_the_analysis_has_its_bin() -> None:

@@ -1,20 +1,30 @@
-"""torch and ONNX Runtime agree; an export that does not agree leaves what was there."""
+"""The graphs are the model, ONNX Runtime agrees with them; an export that does not leaves what was there."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 from pathlib import Path
 
 import pytest
 import torch
+from songs import tiny, write_data
 from torch import Tensor, nn
 
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.spec import BassNetError, ModelSpec, Spec, live, studio
+from export import parity, to_onnx
 from export.graphs import DecoderGraph, EncoderGraph, ProbeEncoder, probe_spec
-from export.parity import TOLERANCE, report
-from export.to_onnx import write_bundle, write_probe
+from export.parity import TOLERANCE, ParityError, report
+from export.to_onnx import write_bundle, write_probe, z_places
+from training.checkpoint import load_model
+from training.config import TrainConfig
+from training.dataset import load_songs
+from training.evaluate import evaluate, pattern_means
 from training.model import VGAE
+from training.multires import compress, expand
+from training.train import train
 
 CARD = {"z_places": {"home": [0.0, 0.0]}, "trained_on": "nothing", "licence": "MIT"}
 
@@ -24,15 +34,50 @@ def small(spec: Spec) -> Spec:
     return dataclasses.replace(spec, model=ModelSpec(n_maps=4, n_blocks=5))
 
 
+def random_windows(spec: Spec) -> Tensor:
+    """Mix and bass (2, 8, b, n_bins), each window as loud as it likes and falling towards the high bins."""
+    slope = torch.rand(2, 8, 1, 1) * torch.linspace(1, 0, spec.cqt.n_bins)
+    return slope * torch.rand(2, 8, spec.window.window_frames, spec.cqt.n_bins)
+
+
 def random_model(spec: Spec) -> VGAE:
-    """An untrained model whose running statistics are not the initial ones."""
+    """An untrained model whose normalisations are those of random windows, as in training.
+
+    With the initial ones its outputs would hardly depend on its inputs.
+    """
     torch.manual_seed(0)
-    model = VGAE(spec).eval()
+    model = VGAE(spec).train()
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.running_mean = torch.randn(module.num_features) * 0.1
-            module.running_var = torch.rand(module.num_features) + 0.5
-    return model
+            module.momentum = None  # the running statistics are those of all batches, here of one
+    mix, bass = (compress(windows, spec.window) for windows in random_windows(spec))
+    with torch.no_grad():
+        mu, _ = model.encode(mix, bass)
+        model.dec_y(model.enc_x(mix) * model.dec_z(mu)[:, :, None, None])
+    return model.eval()
+
+
+@pytest.mark.parametrize("spec", [small(live()), small(studio())], ids=["live", "studio"])
+@torch.no_grad()
+def test_graphs_are_the_model(spec: Spec) -> None:
+    """Compressed, decoded with Eq. 4 or encoded with Eq. 1 and 2, activated, expanded. Measured: 5e-7."""
+    model, w = random_model(spec), spec.window
+    mix, bass = random_windows(spec)
+    z = torch.randn(8, spec.model.latent_dim)
+    p = model.decode(compress(mix, w), z)
+    decoded = {
+        "f0": expand(p.f0.exp() / p.f0.exp().sum(dim=-1, keepdim=True), w),
+        "level": expand(1 / (1 + (-p.level).exp()), w),
+        "onset": expand(1 / (1 + (-p.onset).exp()), w),
+    }
+    for (name, expected), got in zip(decoded.items(), DecoderGraph(model)(mix, z), strict=True):
+        torch.testing.assert_close(got, expected, rtol=0, atol=1e-5, msg=name)
+    encoded = model.encode(compress(mix, w), compress(bass, w))
+    for expected, got in zip(encoded, EncoderGraph(model)(mix, bass), strict=True):
+        torch.testing.assert_close(got, expected, rtol=0, atol=1e-5)
+    assert (decoded["level"] - decoded["onset"]).abs().max() > 1e-2  # the test can tell them apart
+    other_mu, _ = model.encode(compress(bass, w), compress(mix, w))
+    assert (encoded[0] - other_mu).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize("spec", [small(live()), small(studio())], ids=["live", "studio"])
@@ -69,7 +114,104 @@ def test_disagreement_is_refused_and_leaves_the_old_bundle(tmp_path: Path) -> No
     out = tmp_path / "probe"
     write_probe(out)
     before = (out / "model.json").read_bytes()
-    with pytest.raises(BassNetError, match="must agree within"):
+    with pytest.raises(ParityError, match="must agree within"):
         write_bundle(out, probe_spec(), Drifting().eval(), ProbeEncoder().eval(), CARD)
     assert (out / "model.json").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["probe"]
+
+
+def test_a_bundle_replaces_the_old_one(tmp_path: Path) -> None:
+    """Nothing else is left in the folder, not even of an export that was killed before."""
+    out = tmp_path / "probe"
+    write_probe(out)
+    (out / "of the old one").touch()
+    (tmp_path / ".probe-old").mkdir()
+    write_probe(out)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "decoder.onnx",
+        "encoder.onnx",
+        "frontend.onnx",
+        "model.json",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["probe"]
+
+
+def test_a_failed_rename_brings_the_old_bundle_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the new one comes, the old one exists under another name."""
+    new, target, rename = tmp_path / "new", tmp_path / "target", os.rename
+    for folder in (new, target):
+        folder.mkdir()
+        (folder / "name").write_text(folder.name)
+
+    def failing(source: Path, destination: Path) -> None:
+        if source == new:
+            assert (tmp_path / ".target-old" / "name").read_text() == "target"
+            raise OSError(5, "Input/output error")
+        rename(source, destination)
+
+    monkeypatch.setattr(to_onnx.os, "rename", failing)
+    with pytest.raises(OSError, match="Input/output"):
+        to_onnx.replace_folder(new, target)
+    assert (target / "name").read_text() == "target"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "target"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Songs of sines that play every pattern."""
+    return write_data(tmp_path_factory.mktemp("data"), n_validation=3, n_test=6)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of two steps."""
+    out = tmp_path_factory.mktemp("run")
+    return train(TrainConfig(str(data), str(out), steps=2, batch_pairs=4), tiny(live()))
+
+
+def export(checkpoint: Path, data: Path, out: Path) -> int:
+    return to_onnx.main(["--checkpoint", str(checkpoint), "--data", str(data), "--out", str(out)])
+
+
+def test_a_checkpoint_becomes_a_bundle(
+    checkpoint: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Metrics are of the test songs, places of the validation songs, and outputs of the trained model."""
+    assert export(checkpoint, data, tmp_path / "a1") == 0
+    assert capsys.readouterr().out.count(" ok\n") == 6
+    bundle = Bundle.load(str(tmp_path / "a1"), provider="cpu")
+    model, _ = load_model(checkpoint)
+    assert bundle.spec == model.spec and bundle.card["training"]["steps"] == 2
+    test, validation = (load_songs(data / split, model.spec) for split in ("test", "validation"))
+    assert bundle.card["metrics"] == json.loads(json.dumps(evaluate(model, test)))
+    means = pattern_means(model, validation)
+    assert bundle.z_places == {name: tuple(means[c]) for c, name in enumerate(("root", "third", "fifth"))}
+    windows, z = torch.rand(1, bundle.spec.window.window_frames, bundle.spec.cqt.n_bins), torch.ones(1, 2)
+    with torch.no_grad():
+        level = DecoderGraph(model)(windows, z)[1]
+    torch.testing.assert_close(torch.from_numpy(bundle.decode(windows.numpy(), z.numpy())[1]), level)
+
+
+def test_the_exit_status_tells_what_failed(
+    checkpoint: Path,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """2 for bad input, 1 for graphs that differ; neither writes anything."""
+    assert export(tmp_path / "none.pt", data, tmp_path / "a1") == 2
+    assert "none.pt must be a checkpoint" in capsys.readouterr().err
+    monkeypatch.setattr(parity, "TOLERANCE", 0.0)
+    assert export(checkpoint, data, tmp_path / "a1") == 1
+    assert "ABOVE 0" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_places_need_every_pattern(checkpoint: Path, data: Path) -> None:
+    model, _ = load_model(checkpoint)
+    songs = load_songs(data / "validation", model.spec)
+    for song in songs:
+        song.truth["bars"] = [dict(bar, pattern=0) for bar in song.truth["bars"]]
+    with pytest.raises(BassNetError, match=r"must play every pattern; they lack third, fifth"):
+        z_places(model, songs, "A1")

@@ -25,12 +25,14 @@ def test_live_z_starts_where_it_is_first_set() -> None:
 
 
 def test_live_z_comes_closer_by_one_pole() -> None:
-    """Windows every 20 ms, time constant 30 ms: the rest shrinks by exp(-2/3) each."""
-    z = LiveZ(SPEC, 1.0, 0.0)
-    z.set(1.0, 0.0)
-    z.set(2.0, 0.0)
-    rests = [2.0 - z(frame)[0] for frame in range(4)]
-    assert rests == pytest.approx([math.exp(-2 / 3 * (n + 1)) for n in range(4)])
+    """Time constant 30 ms, three frames: the rest shrinks by exp(-n / 3) in n frames, whatever the hop."""
+    for hop in (1, 2, 10):
+        z = LiveZ(SPEC)
+        z.set(1.0, 0.0)
+        z(0)
+        z.set(2.0, 0.0)
+        rests = [2.0 - z(hop * n)[0] for n in range(1, 5)]
+        assert rests == pytest.approx([math.exp(-hop * n / 3) for n in range(1, 5)])
 
 
 def test_one_axis_leaves_the_other_alone() -> None:
@@ -94,6 +96,13 @@ def test_bad_csv_is_named_in_one_line(tmp_path: Path, text: str, told: str) -> N
     with pytest.raises(BassNetError, match=told) as caught:
         read_z_csv(path, SPEC)
     assert "z.csv" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("heading", ["", "seconds,x,y\n"])
+def test_a_byte_order_mark_is_no_part_of_the_csv(tmp_path: Path, heading: str) -> None:
+    path = tmp_path / "z.csv"
+    path.write_text(heading + "0,0,0\n1,2,-2\n", encoding="utf-8-sig")
+    assert read_z_csv(path, SPEC)(50) == (1, -1)
 
 
 def test_missing_csv_is_named(tmp_path: Path) -> None:

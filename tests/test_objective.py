@@ -16,7 +16,7 @@ from bassnet_osc.spec import live
 from training import objective
 from training.model import VGAE, Prediction
 from training.objective import (
-    UNVOICED,
+    UNVOICED_BIN,
     Targets,
     Weights,
     kl_between,
@@ -61,7 +61,7 @@ def by_hand() -> tuple[Prediction, Targets]:
     )
     targets = Targets(
         y=torch.zeros(1, 2, 2, 3),
-        f0=torch.tensor([[[0, UNVOICED], [1, 2]]]),
+        f0=torch.tensor([[[0, UNVOICED_BIN], [1, 2]]]),
         level=torch.tensor([[[0.3, 0.9], [1.0, 0.5]]]),
         onset=torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]),
     )
@@ -91,7 +91,7 @@ def test_finest_is_the_first_channel_alone() -> None:
 def test_without_any_voice_f0_costs_nothing() -> None:
     """Zero and a zero gradient, not NaN."""
     prediction, targets = by_hand()
-    targets.f0 = torch.full_like(targets.f0, UNVOICED)
+    targets.f0 = torch.full_like(targets.f0, UNVOICED_BIN)
     prediction.f0 = prediction.f0.clone().requires_grad_()
     loss = reconstruction(prediction, targets)["f0"]
     loss.backward()
@@ -150,12 +150,12 @@ def test_divergences_of_a_pair() -> None:
     assert terms["kl"] == pytest.approx(2 * (1 + 4 + 25 + 64) / 2 / 4)
 
 
-def test_test_terms_use_the_mean_and_the_own_z() -> None:
+def test_evaluation_terms_use_the_mean_and_the_own_z() -> None:
     """With a large variance too: z is mu (Eq. 10), so nothing is random."""
     y = torch.tensor([1.0, 2.0, 5.0, 8.0])[:, None, None, None].expand(-1, 1, 2, 3)
     steps = torch.zeros(4, 1, 2)
     model: Any = Echo(log_var=2.0)
-    terms = objective.test_terms(model, torch.zeros(y.shape), Targets(y, steps.long(), steps, steps))
+    terms = objective.evaluation_terms(model, torch.zeros(y.shape), Targets(y, steps.long(), steps, steps))
     assert terms["mse"] == terms["mse_finest"] == 0
     assert set(terms) == {"kl"} | {
         f"{n}{s}" for n in ("mse", "f0", "level", "onset") for s in ("", "_finest")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bassnet_osc.onsets import OnsetGate
+from bassnet_osc.onsets import LevelGate, OnsetGate
 from bassnet_osc.spec import DescriptorSpec
 
 SPEC = DescriptorSpec(onset_on=0.5, onset_off=0.25, refractory_frames=5)
@@ -88,3 +88,32 @@ def test_reset_equals_new(rng: np.random.Generator) -> None:
 
 def test_no_frames() -> None:
     assert OnsetGate(SPEC).process(np.zeros(0), np.zeros(0, np.bool_)).shape == (0,)
+
+
+def gated(level_db: list[float], onset: dict[int, float] | None = None) -> list[int]:
+    """Voiced frames as 0 and 1."""
+    curve = np.zeros(len(level_db))
+    for frame, value in (onset or {}).items():
+        curve[frame] = value
+    return [int(v) for v in LevelGate(DescriptorSpec()).process(np.array(level_db), curve)]
+
+
+def test_level_gate_has_hysteresis() -> None:
+    """On from -40 dBFS, off below -46."""
+    assert gated([-50, -43, -40, -45, -46, -46.1, -43, -39]) == [0, 0, 1, 1, 1, 0, 0, 1]
+
+
+def test_an_onset_opens_the_level_gate_and_the_level_keeps_it_open() -> None:
+    """A plucked note is voiced from its onset on, not from when its mean level has come up."""
+    assert gated([-60, -55, -44, -38, -60], {1: 0.6}) == [0, 1, 1, 1, 0]
+    assert gated([-60, -55, -44, -38, -60], {1: 0.4}) == [0, 0, 0, 1, 0]
+    assert gated([-60, -55, -55, -55], {1: 0.6}) == [0, 1, 0, 0]
+
+
+def test_level_gate_grouping_does_not_matter(rng: np.random.Generator) -> None:
+    level_db, onset = rng.uniform(-60, -30, 500), rng.random(500)
+    whole, parts = LevelGate(DescriptorSpec()), LevelGate(DescriptorSpec())
+    split = [parts.process(level_db[i : i + 7], onset[i : i + 7]) for i in range(0, 500, 7)]
+    np.testing.assert_array_equal(np.concatenate(split), whole.process(level_db, onset))
+    whole.reset()
+    np.testing.assert_array_equal(np.concatenate(split), whole.process(level_db, onset))

@@ -9,6 +9,7 @@ import pytest
 
 from bassnet_osc import playthrough
 from bassnet_osc.playthrough import in_blocks, lag_samples, play, z_path
+from bassnet_osc.spec import BassNetError
 
 BLOCK_SIZE = 16  # samples
 SAMPLE_RATE = 8_000  # Hz
@@ -88,6 +89,14 @@ def test_a_missing_answer_is_a_gap_and_no_shift(fast: bool) -> None:
     expected[2 * BLOCK_SIZE : 3 * BLOCK_SIZE] = expected[5 * BLOCK_SIZE :] = 0
     np.testing.assert_array_equal(played.bass(10, 70), expected[10:80])
     assert (len(played.sent_s), len(played.answers)) == (6, 4)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_server_that_falls_silent_is_given_up(fast: bool) -> None:
+    client = FakeClient(deaf=frozenset(range(5, 5_000)))
+    with pytest.raises(BassNetError, match="has not answered for 3 s"):
+        playing(client, some_blocks(5_000), np.zeros((5_000, 2)), fast)
+    assert client.now - 100.0 == pytest.approx(3.0, abs=0.02)  # the five first blocks take 8 ms
 
 
 @pytest.mark.parametrize("n_samples", [1, 15, 16, 17, 1000])

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from bassnet_osc import render as render_module
+from bassnet_osc.bundle import Bundle
 from bassnet_osc.render import aligned, parse_z, render
 from bassnet_osc.spec import BassNetError, Spec, live
 from bassnet_osc.voice import Voice
@@ -46,7 +47,7 @@ class Echo:
 @pytest.fixture(autouse=True)
 def echo(monkeypatch: pytest.MonkeyPatch) -> Echo:
     """Every model name gives the Echo."""
-    monkeypatch.setattr(render_module.Bundle, "load", lambda *_: Echo())
+    monkeypatch.setattr(render_module.Bundle, "load", lambda *_, **__: Echo())
     return Echo()
 
 
@@ -189,6 +190,33 @@ def test_outputs_must_differ_from_inputs_and_one_another(mix: Path) -> None:
     with pytest.raises(BassNetError, match="is an input or another output"):
         render([mix], mix.with_name("bass.wav"), midi=mix.with_name("bass.wav"))
     assert loud(mix).any()
+
+
+def test_the_file_of_z_is_no_output(mix: Path) -> None:
+    curve = mix.with_name("z.csv")
+    curve.write_text("0,-1,0\n")
+    for outputs in ({"midi": curve}, {"picture": curve}):
+        with pytest.raises(BassNetError, match=r"z\.csv is an input"):
+            render([mix], mix.with_name("bass.wav"), z_file=curve, **outputs)
+    assert curve.read_text() == "0,-1,0\n"
+
+
+def test_two_threads_play_the_same_as_one(probe_folder: Path, rng: np.random.Generator) -> None:
+    audio = (0.1 * rng.standard_normal(2 * SAMPLE_RATE)).astype(np.float32)
+    one, two = (
+        Voice(Bundle(probe_folder, "cpu", threads), SAMPLE_RATE, lambda frame: (0.5, -1.0)).process(audio)
+        for threads in (1, 2)
+    )
+    np.testing.assert_array_equal(one, two)
+    assert np.abs(one).max() > 0.01
+
+
+def test_the_peak_is_told_and_clipped(mix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played = [np.array([0.5, -2.0], np.float32), np.array([1.5, 0.0], np.float32)]
+    monkeypatch.setattr(render_module, "aligned", lambda *_: iter(played))
+    bass = mix.with_name("bass.wav")
+    assert render([mix], bass).peak == 2.0
+    np.testing.assert_allclose(soundfile.read(bass)[0], [0.5, -1.0, 1.0, 0.0], atol=2e-7)  # 24 bits
 
 
 def test_z_is_two_numbers() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bassnet_osc import resample as resample_module
 from bassnet_osc.resample import Resampler, band
 
 RATES = [8000, 11025, 16000, 22050, 32000, 44100, 44101, 48000, 88200, 96000, 192000]
@@ -78,3 +79,18 @@ def test_reset_equals_new(rng: np.random.Generator) -> None:
 
 def test_delay_at_48_khz_is_a_fraction_of_a_millisecond() -> None:
     assert Resampler(48_000, OUT).reach == 18  # 0.375 ms
+
+
+@pytest.mark.parametrize("rate", [8001, 11_025, 44_101, 96_001, 191_999])
+def test_every_rates_filter_is_small_and_close_to_the_exact_one(rate: int) -> None:
+    """Up to 16 000 phases would take 18 MB and 0.2 s; measured worst sum of errors 6.1e-5 (8001 Hz)."""
+    resampler = Resampler(rate, OUT)
+    phase = np.arange(resampler.up)
+    exact = resample_module._filter.__wrapped__(rate, OUT, resampler.up)[1][:-1]
+    assert np.abs(resampler._weights(phase) - exact).sum(axis=1).max() < 1e-4
+    assert resampler._phases.nbytes < 1e6
+
+
+def test_resamplers_of_one_rate_share_a_table_that_nobody_can_change() -> None:
+    one, other = Resampler(44_100, OUT), Resampler(44_100, OUT)
+    assert one._phases is other._phases and not one._phases.flags.writeable

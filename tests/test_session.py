@@ -145,3 +145,47 @@ def test_a_second_of_input_that_nobody_hears_is_given_up() -> None:
         assert one.take.backlog_seconds <= 1.0 + N / RATE
     assert [answer.seq for answer in answers] == list(range(len(answers)))
     assert len(answers) >= 2000 - RATE // N - 2  # each block of a given-up take is answered, once
+
+
+@pytest.mark.parametrize(
+    ("args", "rule"),
+    [
+        ([*FIXED, "token", "\n" * 8800], "token must be"),
+        (["\0\x01" * 4000, *FIXED[1:]], "client must be"),
+        ([*FIXED[:4], "\x7f" * 8000], "format must be"),
+        ([*FIXED, "deadline_ms", b"\xff" * 8000], "deadline_ms must be"),
+    ],
+)
+def test_a_refusal_does_not_repeat_all_that_was_sent(args: list[Any], rule: str) -> None:
+    with pytest.raises(BassNetError, match=rule) as refused:
+        Hello.parse(args)
+    assert len(str(refused.value)) < 200
+
+
+def test_a_restart_before_the_first_block_needs_no_new_voice() -> None:
+    one = session()
+    voice = one.voice
+    assert one.restart() == [] and one.voice is voice
+
+
+def test_a_refused_voice_leaves_the_take_as_it_is() -> None:
+    one = session()
+    play(one, 0, 1.0)
+    take, voice = one.take, one.voice
+
+    def refuse(*_: Any) -> EchoVoice:
+        raise BassNetError("no")
+
+    one._make_voice = refuse
+    with pytest.raises(BassNetError):
+        one.restart()
+    assert one.take is take and one.voice is voice
+    assert [answer.seq for answer in play(one, 1, 1.0)] == [1]
+
+
+@pytest.mark.parametrize("order", [(1, 0, 2), (2, 1, 0), (3, 0, 1, 2)])
+def test_blocks_that_overtook_the_very_first_wait_for_it(order: tuple[int, ...]) -> None:
+    one = session("deadline_ms", 1000)
+    answers = [answer for seq in order for answer in play(one, seq, float(seq))]
+    assert [answer.seq for answer in answers] == sorted(order)
+    np.testing.assert_array_equal(np.concatenate(one.voice.inputs), np.repeat(np.arange(len(order)), N))

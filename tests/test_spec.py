@@ -28,6 +28,7 @@ def test_every_field_survives_json() -> None:
     for part in ("cqt", "descriptor", "model"):
         for name, value in values[part].items():
             values[part][name] = value + 1 if isinstance(value, int | float) else "centred"
+    values["model"]["kernel_size"] = 5
     values["window"] = {"n_steps": 8, "window_frames": 64, "anchor": "centre", "taper": 6, "skip": 3}
     spec = Spec.from_dict(values)
     assert Spec.from_json(spec.to_json()).to_dict() == values
@@ -118,5 +119,5 @@ def test_number_of_channels() -> None:
 
 def test_level_scale_both_ways() -> None:
     scale = DescriptorSpec()
-    assert [scale.db_to_level(db) for db in (-90.0, -60.0, -15.0, 0.0, 3.0)] == [0.0, 0.0, 0.75, 1.0, 1.0]
+    assert [scale.db_to_level(db) for db in (-90.0, -60.0, -15.0, 0.0, 6.0)] == [-0.5, 0.0, 0.75, 1.0, 1.1]
     assert [scale.level_to_db(level) for level in (0.0, 0.75, 1.0)] == [-60.0, -15.0, 0.0]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import random
+import struct
 from typing import Any
 
 import numpy as np
 import pytest
 from fakes import EchoModel, EchoVoice, FakeEngine, FakeLoop
 
-from bassnet_osc import wire
+from bassnet_osc import audio_wire, wire
 from bassnet_osc.addresses import ADDRESSES, ANSWERS
 from bassnet_osc.session import Source
 from bassnet_osc.spec import BassNetError
@@ -40,14 +41,19 @@ class Rig:
         self.board = Switchboard(
             ADDRESSES,
             EchoModel(),
-            make_voice,
+            self.make_voice,
             self.engine,
             lambda data, to: self.sent.append((data, to)),
             self.loop,
             **options,
         )
+        self.n_voices = 0
         if is_ready:
             self.board.become("ready")
+
+    def make_voice(self, sample_rate: int, z: Any, taper: int | None) -> EchoVoice:
+        self.n_voices += 1
+        return make_voice(sample_rate, z, taper)
 
     def say(self, address: str, *args: Any, source: Source = HERE) -> None:
         self.board.receive(wire.encode(address, *args), source)
@@ -63,7 +69,7 @@ class Rig:
 
     def block(self, seq: int, samples: Any = None, source: Source = HERE, audio_format: str = "f") -> None:
         samples = np.full(N, seq, np.float32) if samples is None else samples
-        self.board.receive(wire.encode_audio("/bassnet/audio/in", seq, samples, audio_format), source)
+        self.board.receive(audio_wire.encode_audio("/bassnet/audio/in", seq, samples, audio_format), source)
 
     def messages(self, to: Source = HERE) -> list[Message]:
         """What was sent there but audio, which is forgotten with it."""
@@ -76,7 +82,7 @@ class Rig:
             data for data, target in self.sent if target == to and data.startswith(b"/bassnet/audio/out")
         ]
         self.sent = [sent for sent in self.sent if sent[1] != to]
-        return [wire.decode_audio(data, audio_format) for data in datagrams]
+        return [audio_wire.decode_audio(data, audio_format) for data in datagrams]
 
 
 def hello(
@@ -145,7 +151,7 @@ def test_only_the_token_proves_a_path_by_ping() -> None:
     rig.say("/bassnet/ping", rig.board.sessions[HERE].token ^ 1)
     rig.say("/bassnet/subscribe", "stats", 1)
     assert not rig.board.sessions[HERE].is_proven
-    assert [m.address for m in rig.messages()] == ["/bassnet/welcome", "/bassnet/pong"]
+    assert [m.address for m in rig.messages()] == ["/bassnet/welcome"]
     rig.say("/bassnet/ping", rig.board.sessions[HERE].token)
     assert rig.board.sessions[HERE].is_proven
 
@@ -204,6 +210,66 @@ def test_the_token_finds_the_session_from_another_port_of_the_same_machine() -> 
     rig.block(1, source=THERE)
     [(seq, samples)] = rig.answers(THERE)
     assert seq == 1 and (samples[:LATENCY] == 0).all() and (samples[LATENCY:] == 1).all()
+
+
+def packed(*messages: bytes) -> bytes:
+    """One bundle of them, with a time tag from the future."""
+    return b"#bundle\0" + b"\xff" * 8 + b"".join(len(m).to_bytes(4, "big") + m for m in messages)
+
+
+RESET, BYE = wire.encode("/bassnet/reset"), wire.encode("/bassnet/bye")
+
+
+def block_of(seq: int, n: int = 16) -> bytes:
+    return audio_wire.encode_audio("/bassnet/audio/in", seq, np.zeros(n, np.float32), "s16")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [RESET] * 40,
+        [m for k in range(40) for m in (block_of(k), RESET)],
+        [block_of(1_000_000 * (k % 2)) for k in range(40)],
+        [hello(sample_rate=8001 + k, n_bytes=0) for k in range(40)],
+        [m for k in range(40) for m in (BYE, hello(n_bytes=0))],
+    ],
+    ids=["resets", "blocks and resets", "jumps", "changed hellos", "comings and goings"],
+)
+def test_one_datagram_cannot_have_many_voices_built(messages: list[bytes]) -> None:
+    rig = Rig()
+    rig.open(block_size=16, audio_format="s16")
+    n_before = rig.n_voices
+    rig.board.receive(packed(*messages), HERE)
+    assert rig.n_voices - n_before <= 3
+    rig.loop.advance(1.0)
+    rig.hello()
+    assert rig.board.sessions[HERE].hello.sample_rate == RATE  # a second later all is well
+
+
+def test_a_changed_hello_too_many_is_refused_in_one_line_and_the_stream_goes_on() -> None:
+    rig = Rig()
+    rig.open()
+    for k in range(10):
+        rig.hello(client=f"c{k}")
+    [error] = [m for m in rig.messages() if m.address == "/bassnet/error"]
+    assert error.args == (
+        "hello",
+        "a stream may start anew 4 times a second; got one more: wait before the next",
+    )
+    assert rig.board.sessions[HERE].hello.client == "c2"
+    rig.block(0)
+    assert [seq for seq, _ in rig.answers()] == [0]
+
+
+def test_hearing_that_fails_all_the_time_ends_the_session() -> None:
+    rig = Rig()
+    rig.open()
+    rig.engine.at_once = False
+    for seq in range(10):
+        rig.block(seq)
+        if rig.engine.jobs:
+            rig.engine.jobs.pop()[2](ZeroDivisionError("x"))
+    assert rig.board.sessions == {} and rig.n_voices == 4
 
 
 def test_a_silent_client_is_dropped_and_freed() -> None:
@@ -286,7 +352,7 @@ def test_what_the_voice_refuses_is_refused() -> None:
 # --- the stream --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("audio_format", wire.FORMATS)
+@pytest.mark.parametrize("audio_format", audio_wire.FORMATS)
 @pytest.mark.parametrize("block_size", [16, 64, 256, 1000, 1024])
 def test_audio_comes_back_under_its_seq_and_aligned(audio_format: str, block_size: int) -> None:
     rig = Rig()
@@ -425,9 +491,10 @@ def test_hearing_that_fails_restarts_the_stream_and_says_so() -> None:
 def test_audio_in_a_bundle_is_heard() -> None:
     rig = Rig()
     rig.open()
-    parts = [wire.encode_audio("/bassnet/audio/in", seq, np.zeros(N, np.float32), "f") for seq in (0, 1)]
-    packed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-    rig.board.receive(b"#bundle\0" + b"\xff" * 8 + packed, HERE)
+    parts = [
+        audio_wire.encode_audio("/bassnet/audio/in", seq, np.zeros(N, np.float32), "f") for seq in (0, 1)
+    ]
+    rig.board.receive(packed(*parts), HERE)
     assert [seq for seq, _ in rig.answers()] == [0, 1]
 
 
@@ -552,11 +619,21 @@ def test_audio_from_a_stranger_gets_one_short_error_a_second() -> None:
     assert rig.board.refusals.n_refused == 600
 
 
+def test_an_error_that_does_not_fit_does_not_silence_the_next() -> None:
+    rig = Rig()
+    rig.say("/bassnet/ping", 1)
+    assert rig.sent == []
+    rig.block(0)
+    assert [m.args[0] for m in rig.messages()] == ["no_session"]
+
+
 def test_a_refusal_is_never_longer_than_the_request() -> None:
     rig = Rig()
     strangers = iter(range(10_000, 20_000))
     requests = [hello(n_bytes=n, sample_rate=1) for n in range(0, 260, 4)]
-    requests += [wire.encode_audio("/bassnet/audio/in", 0, np.zeros(n, np.float32), "b") for n in (1, 5, 64)]
+    requests += [
+        audio_wire.encode_audio("/bassnet/audio/in", 0, np.zeros(n, np.float32), "b") for n in (1, 5, 64)
+    ]
     requests += [wire.encode(a) for a in ("/bassnet/bye", "/bassnet/ping", "/x")] + [b"", b"/", bytes(9300)]
     for request in requests:
         source = ("127.0.0.1", next(strangers))
@@ -564,6 +641,59 @@ def test_a_refusal_is_never_longer_than_the_request() -> None:
         assert sum(len(data) for data, _ in rig.sent) <= len(request)
         rig.sent.clear()
         rig.loop.advance(1.0)
+
+
+PING = b"/bassnet/ping\0\0\0"
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        PING + b",T\0\0",
+        PING + b",f\0\0" + struct.pack(">f", 1e15),
+        wire.encode("/bassnet/ping", 1),
+        wire.encode("/bassnet/subscribe", "stats", 1),
+        audio_wire.encode_audio("/bassnet/audio/in", 0, np.zeros(N, np.float32), "f"),
+        b"/bassnet/audio/in\0\0\0," + (b"i" + b"F" * N).ljust(259, b"\0") + bytes(4),
+        hello(reply_port=7000),
+        hello(reply_port=7000, sample_rate=1, n_bytes=0),
+    ],
+)
+@pytest.mark.parametrize("reply_port", [0, 7000])
+def test_an_unproven_path_gets_no_more_than_it_sent(request_bytes: bytes, reply_port: int) -> None:
+    rig = Rig()
+    is_audio = b"audio" in request_bytes
+    rig.hello(reply_port=reply_port)
+    assert sum(len(data) for data, _ in rig.sent) <= 256
+    for k in range(100):
+        rig.sent.clear()
+        rig.board.receive(request_bytes, HERE)
+        session = rig.board.sessions[HERE]
+        assert session.is_proven == (is_audio and reply_port == 0 and b"F" * N not in request_bytes)
+        if not session.is_proven:
+            assert sum(len(data) for data, _ in rig.sent) <= len(request_bytes), k
+        rig.loop.advance(0.02)
+
+
+def test_another_reply_port_has_to_be_proven_by_the_token() -> None:
+    rig = Rig()
+    rig.open()
+    rig.hello(reply_port=7000)
+    session = rig.board.sessions[HERE]
+    rig.block(0)
+    assert not session.is_proven
+    rig.say("/bassnet/ping", session.token)
+    assert session.is_proven
+    assert rig.messages(("127.0.0.1", 7000))[-1] == Message("/bassnet/pong", (session.token,))
+
+
+def test_a_refusal_to_an_unproven_reply_port_is_no_longer_than_the_hello() -> None:
+    rig = Rig()
+    rig.open()
+    request = hello(reply_port=7000, sample_rate=1, n_bytes=0)
+    rig.board.receive(request, HERE)
+    [(data, to)] = rig.sent
+    assert to == ("127.0.0.1", 7000) and len(data) <= len(request)
 
 
 def test_a_session_hears_of_each_kind_of_error_once_a_second() -> None:
@@ -602,7 +732,7 @@ def test_nothing_hostile_raises_or_disturbs_a_stream() -> None:
     rng = random.Random(0)
     rig = Rig()
     rig.open()
-    seeds = [hello(), wire.encode_audio("/bassnet/audio/in", 3, np.zeros(N, np.float32), "f")]
+    seeds = [hello(), audio_wire.encode_audio("/bassnet/audio/in", 3, np.zeros(N, np.float32), "f")]
     seeds += [wire.encode("/bassnet/z", 0.1, 0.2), wire.encode("/bassnet/ping", 1)]
     answers = []
     for seq in range(200):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from fakes import EchoVoice
 
+from bassnet_osc.audio_wire import Block
 from bassnet_osc.take import Answer, Counters, Take
-from bassnet_osc.wire import Block
 
 RATE, N, LATENCY = 48_000, 64, 100
 DURATION = N / RATE
@@ -130,7 +130,7 @@ def test_the_stand_in_for_a_long_gap_fades_to_silence() -> None:
     for index in range(101, 105):
         rig.receive(index)
     rig.work()
-    gap = np.concatenate(rig.voice.inputs[1:101])
+    gap = np.concatenate(rig.voice.inputs)[N : 101 * N]
     steps = np.diff(np.concatenate([np.ones(1, np.float32), gap]))
     assert (steps <= 0).all() and steps.min() >= -1.0 / (0.05 * RATE) - 1e-6  # straight down, without a seam
     assert (gap[round(0.05 * RATE) :] == 0).all()
@@ -220,7 +220,8 @@ def test_alignment_holds_through_any_disorder(seed: int) -> None:
     assert {answer.seq for answer in rig.answers} <= arrived
     assert len(rig.answers) == len({answer.seq for answer in rig.answers}) == rig.counters.answered
     assert len(arrived) - len(rig.answers) <= 2  # none but stragglers from before the last four unclaimed
-    lost = {i for i, block in enumerate(rig.voice.inputs) if not np.array_equal(block, ramp(i))}
+    inputs = np.concatenate(rig.voice.inputs).reshape(-1, N)  # stand-ins come several at once
+    lost = {i for i, block in enumerate(inputs) if not np.array_equal(block, ramp(i))}
     n_right = 0
     for answer in rig.answers:
         target = expected(answer.seq)
@@ -231,3 +232,37 @@ def test_alignment_holds_through_any_disorder(seed: int) -> None:
         n_right += is_sound.sum()
     assert n_right > 0.4 * 400 * N
     assert rig.counters.lost == len(lost)
+
+
+def test_a_long_gap_is_few_inputs_and_keeps_its_place() -> None:
+    """A second of the smallest blocks at the highest rate: 12 000 of them from one datagram."""
+    rate, n, far = 192_000, 16, 11_990
+    voice = EchoVoice(rate, None, latency_samples=LATENCY)
+    take = Take(voice, 0, n, rate, 0.0, Counters())
+    answers, n_inputs = [], 0
+    for index in (0, far, far + 1, far + 2, far + 3):
+        inputs, some = take.receive(index, ramp(index, n), 0.0)
+        n_inputs += len(inputs)
+        answers += some + [a for block in inputs for a in take.heard(voice.hear(block), 0.0)]
+    for index in range(far + 4, far + 20):  # by now all that was heard too late is over
+        inputs, some = take.receive(index, ramp(index, n), 0.0)
+        for block in inputs:
+            take.heard(voice.hear(block), 0.0)
+        answers += some
+    assert n_inputs < 200 and take.counters.lost == far - 1
+    assert sum(len(block) for block in voice.inputs) == (far + 20) * n
+    assert [answer.seq for answer in answers] == [0, *range(far, far + 20)]
+    np.testing.assert_array_equal(np.concatenate(voice.inputs)[-20 * n :], ramp(0, (far + 20) * n)[-20 * n :])
+    at = np.arange((far + 15) * n, (far + 20) * n) + 1 - LATENCY
+    np.testing.assert_array_equal(np.concatenate([a.samples for a in answers[-5:]]), at.astype(np.float32))
+
+
+def test_a_straggler_whose_place_was_played_leaves_nothing_due() -> None:
+    rig = Rig(deadline=0.1 * DURATION)
+    rig.receive(0)
+    rig.receive(20, now=1.0)
+    rig.expire(1.0 + 0.1 * DURATION)
+    rig.receive(10, now=1.0 + 0.2 * DURATION)  # its output is gone, its input may still be heard
+    rig.expire(2.0)
+    assert [answer.seq for answer in rig.answers] == [0, 20]
+    assert rig.take.due is None

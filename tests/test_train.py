@@ -6,13 +6,12 @@ import csv
 import dataclasses
 import itertools
 import math
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from songs import tiny, write_data
@@ -20,15 +19,10 @@ from torch import Tensor
 
 from bassnet_osc.spec import PRESETS, BassNetError, live
 from training import train as training
-from training.train import (
-    Run,
-    TrainConfig,
-    learning_rate,
-    load_checkpoint,
-    load_model,
-    save_checkpoint,
-    train,
-)
+from training.checkpoint import load_checkpoint
+from training.config import TrainConfig
+from training.dataset import compressed, cut_windows, load_songs, random_pairs
+from training.train import Run, train
 
 SPEC = tiny(live())
 
@@ -176,6 +170,56 @@ def test_each_step_has_its_own_batch(data: Path, tmp_path: Path) -> None:
     assert torch.equal(x, again) and torch.equal(targets.f0, again_targets.f0)
 
 
+def test_validation_is_of_the_validation_songs(data: Path, tmp_path: Path) -> None:
+    """Its windows are places of that split, drawn with the run's seed."""
+    run = Run(config(data, tmp_path, seed=3), SPEC)
+    songs = load_songs(data / "validation", SPEC)
+    places = random_pairs(songs, 8, SPEC, np.random.default_rng(3))
+    x, targets = compressed(cut_windows(songs, places, SPEC), SPEC)
+    assert torch.equal(torch.cat([x for x, _ in run.validation]), x)
+    assert torch.equal(torch.cat([t.y for _, t in run.validation]), targets.y)
+
+
+def test_validation_leaves_the_model_as_it_is(data: Path, tmp_path: Path) -> None:
+    """In evaluation mode: the running statistics of the batch normalisations stay."""
+    run = Run(config(data, tmp_path), SPEC)
+    run.train_step()
+    before = {name: t.clone() for name, t in run.model.state_dict().items()}
+    run.validate()
+    for name, t in run.model.state_dict().items():
+        assert torch.equal(t, before[name]), name
+
+
+def test_the_mix_has_a_random_gain(data: Path, tmp_path: Path) -> None:
+    """Each pair's windows have theirs, within gain_db; the bass has none.
+
+    Only in the finest channel, which averages nothing, can the logarithm be undone.
+    """
+    quiet, still = (
+        Run(config(data, tmp_path / name, silent=0.0, gain_db=gain_db), SPEC)
+        for name, gain_db in (("quiet", (-24.0, 6.0)), ("still", (0.0, 0.0)))
+    )
+    (x, targets), (x_still, targets_still) = quiet.train_batch(0), still.train_batch(0)
+    assert torch.equal(targets.y, targets_still.y) and torch.equal(targets.level, targets_still.level)
+    c = math.log1p(SPEC.cqt.log_gain)
+    loudness, loudness_still = (torch.expm1(c * t[:, 0]).sum(dim=(1, 2)) for t in (x, x_still))
+    gain = (loudness / loudness_still)[loudness_still > 0]
+    gain_db = 20 * gain.log10()
+    assert len(gain) >= 6
+    assert (gain_db > -24.01).all() and (gain_db < 6.01).all()
+    assert gain_db.std() > 3  # of a uniform distribution over 30 dB: 8.7
+
+
+def test_each_step_has_its_own_noise(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batch and weights stay: the divergence does too, but not what is rebuilt from the samples of z."""
+    run = Run(config(data, tmp_path, learning_rate=0.0), SPEC)
+    fixed = run.train_batch(0)
+    monkeypatch.setattr(run, "train_batch", lambda step: fixed)
+    steps = [run.train_step() for _ in range(4)]
+    assert len({terms["kl"] for terms in steps}) == 1
+    assert len({terms["mse"] for terms in steps}) == 4
+
+
 def test_silent_pairs(data: Path, tmp_path: Path) -> None:
     """Mix and bass of both halves of the pair are silent."""
     run = Run(config(data, tmp_path, silent=0.5, batch_pairs=20), SPEC)
@@ -184,18 +228,6 @@ def test_silent_pairs(data: Path, tmp_path: Path) -> None:
     assert 10 <= silent.sum() <= 30
     assert torch.equal(silent[:20], silent[20:])
     assert not targets.level[silent].any() and (targets.f0[silent] == -1).all()
-
-
-def test_learning_rate_is_one_cycle() -> None:
-    """Up in the first tenth, down to zero at the end, 2e-3 at most."""
-    c = TrainConfig("", "", steps=1000)
-    rates = [learning_rate(step, c) for step in range(1000)]
-    assert rates[0] == pytest.approx(2e-5)
-    assert max(rates) == rates[99] == rates[100] == pytest.approx(2e-3)
-    assert rates[550] == pytest.approx(1e-3)
-    assert rates[-1] < 1e-7 and learning_rate(1000, c) == 0.0
-    assert all(b >= a for a, b in itertools.pairwise(rates[:100]))
-    assert all(b <= a for a, b in itertools.pairwise(rates[100:]))
 
 
 def validated_as(losses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,66 +270,6 @@ def test_minutes_are_a_budget_over_all_resumed_runs(
     assert load_checkpoint(tmp_path / "last.pt")["step"] == 3
     train(config(data, tmp_path, minutes=1.0), SPEC)
     assert load_checkpoint(tmp_path / "last.pt")["step"] == 6
-
-
-def test_a_failed_save_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "last.pt"
-    rest = dict.fromkeys(training.CHECKPOINT_KEYS, 0)
-    save_checkpoint(path, {**rest, "step": 1})
-
-    def full_disk(values: object, file: Any) -> None:
-        file.write(b"half of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="No space left"):
-        save_checkpoint(path, {**rest, "step": 2})
-    assert load_checkpoint(path)["step"] == 1
-
-
-def test_a_checkpoint_rebuilds_the_model(data: Path, tmp_path: Path) -> None:
-    """Alone: its spec is inside, and its outputs are those of the run."""
-    run = Run(config(data, tmp_path), SPEC)
-    run.train_step()
-    run.checkpoint()
-    model, values = load_model(tmp_path / "best.pt")
-    assert model.spec == SPEC and values["step"] == 1 and not model.training
-    x, targets = run.validation[0]
-    run.model.eval()
-    with torch.no_grad():
-        mu, _ = model.encode(x, targets.y)
-        assert torch.equal(mu, run.model.encode(x, targets.y)[0])
-        assert torch.equal(model.decode(x, mu).f0, run.model.decode(x, mu).f0)
-
-
-def change_weights(values: dict[str, Any]) -> None:
-    values.pop("optimizer")
-
-
-def another_object(values: dict[str, Any]) -> None:
-    values.clear()
-
-
-@pytest.mark.parametrize("damage", [change_weights, another_object])
-def test_a_checkpoint_of_something_else_is_refused(
-    damage: Callable[[dict[str, Any]], None], tmp_path: Path
-) -> None:
-    values: dict[str, Any] = dict.fromkeys(training.CHECKPOINT_KEYS, 0)
-    damage(values)
-    torch.save(values, tmp_path / "x.pt")
-    with pytest.raises(BassNetError, match=r"x\.pt must be a checkpoint"):
-        load_checkpoint(tmp_path / "x.pt")
-
-
-def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
-    class Attack:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return os.mkdir, (str(tmp_path / "attacked"),)
-
-    torch.save({"spec": Attack()}, tmp_path / "x.pt")
-    with pytest.raises(BassNetError, match="UnpicklingError"):
-        load_checkpoint(tmp_path / "x.pt")
-    assert not (tmp_path / "attacked").exists()
 
 
 def command(data: Path, out: Path, *more: str) -> int:
@@ -354,6 +326,22 @@ def test_another_spec_is_refused_by_field(data: Path, tmp_path: Path) -> None:
         Run(config(data, tmp_path), other)
     assert "model.latent_dim: 3 != 2" in str(error.value)
     assert load_checkpoint(tmp_path / "last.pt")["spec"] == SPEC.to_dict()
+
+
+@pytest.mark.usefixtures("tiny_presets")
+def test_other_settings_are_refused_by_field(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line; another budget is none of them."""
+    assert command(data, tmp_path / "run") == 0
+    before = (tmp_path / "run" / "last.pt").read_bytes()
+    for more, field in ((["--seed", "1"], "seed: 1 != 0"), (["--steps", "3"], "steps: 3 != 2")):
+        capsys.readouterr()
+        assert command(data, tmp_path / "run", *more) == 2
+        said = capsys.readouterr().err
+        assert field in said and said.count("\n") == 1
+    assert command(data, tmp_path / "run", "--minutes", "1") == 0
+    assert (tmp_path / "run" / "last.pt").read_bytes() == before
 
 
 @pytest.mark.parametrize("bad", [["--steps", "0"], ["--minutes", "0"], ["--seed", "-1"], ["--device", "tpu"]])

@@ -56,35 +56,43 @@ class Origin:
 
 def truth(song: Song) -> dict[str, Any]:
     """What is true of a song, ready for JSON; all times in seconds."""
-    beat_s, bar_s = song.beat_s, BEATS_PER_BAR * song.beat_s
     return {
-        "tempo_bpm": 60.0 / beat_s,
+        "tempo_bpm": 60.0 / song.beat_s,
         "tonic": song.tonic,
         "mode": song.mode,
         "programs": list(song.programs),
         "proportion": song.proportion,
         "sample_rate": CqtSpec().sample_rate,
         "seconds": song.seconds,
-        "bars": [
-            {
-                "start": i * bar_s,
-                "end": (i + 1) * bar_s,
-                "root": bar.chord.root,
-                "quality": bar.chord.quality,
-                "pattern": bar.pattern,
-            }
-            for i, bar in enumerate(song.bars)
-        ],
-        "bass": [
-            {
-                "onset": note.beat * beat_s,
-                "offset": (note.beat + note.length) * beat_s,
-                "pitch": note.pitch,
-                "velocity": note.velocity,
-            }
-            for note in song.bass
-        ],
+        "bars": _bars(song),
+        "bass": _bass(song),
     }
+
+
+def _bars(song: Song) -> list[dict[str, Any]]:
+    bar_s = BEATS_PER_BAR * song.beat_s
+    return [
+        {
+            "start": i * bar_s,
+            "end": (i + 1) * bar_s,
+            "root": bar.chord.root,
+            "quality": bar.chord.quality,
+            "pattern": bar.pattern,
+        }
+        for i, bar in enumerate(song.bars)
+    ]
+
+
+def _bass(song: Song) -> list[dict[str, Any]]:
+    return [
+        {
+            "onset": note.beat * song.beat_s,
+            "offset": (note.beat + note.length) * song.beat_s,
+            "pitch": note.pitch,
+            "velocity": note.velocity,
+        }
+        for note in song.bass
+    ]
 
 
 def make_song(origin: Origin, folder: Path) -> None:

@@ -28,7 +28,7 @@ from bassnet_osc.spec import BassNetError, Spec
 from training.cqt import Cqt, cqt_frames
 from training.descriptors import Descriptors, exact_descriptors
 from training.multires import compress, compress_f0, max_pair
-from training.objective import UNVOICED, Targets
+from training.objective import UNVOICED_BIN, Targets
 
 NEIGHBOUR_S = 5.0  # seconds: how far apart the two windows of a pair may lie (section 5.3)
 
@@ -156,7 +156,7 @@ def cut_windows(songs: list[Song], places: list[tuple[int, int]], spec: Spec) ->
     return Windows(
         mix=stack([_cut(song.spectra[0], at, b, 0) for song, at in rows], torch.float32),
         bass=stack([_cut(song.spectra[1], at, b, 0) for song, at in rows], torch.float32),
-        f0=stack([_cut(song.descriptors.f0_bin, at, b, UNVOICED) for song, at in rows], torch.int64),
+        f0=stack([_cut(song.descriptors.f0_bin, at, b, UNVOICED_BIN) for song, at in rows], torch.int64),
         level=stack([_cut(song.descriptors.level, at, b, 0) for song, at in rows], torch.float32),
         onset=stack([_cut(song.descriptors.onset, at, b, 0) for song, at in rows], torch.float32),
     )
@@ -167,7 +167,7 @@ def compressed(windows: Windows, spec: Spec) -> tuple[Tensor, Targets]:
     w = spec.window
     targets = Targets(
         y=compress(windows.bass, w),
-        f0=compress_f0(windows.f0, w, UNVOICED),
+        f0=compress_f0(windows.f0, w, UNVOICED_BIN),
         level=compress(windows.level, w),
         onset=compress(windows.onset, w, max_pair),
     )
@@ -202,4 +202,4 @@ def silence(windows: Windows, which: npt.NDArray[np.bool_]) -> None:
     rows = torch.from_numpy(which)
     for tensor in (windows.mix, windows.bass, windows.level, windows.onset):
         tensor[rows] = 0
-    windows.f0[rows] = UNVOICED
+    windows.f0[rows] = UNVOICED_BIN

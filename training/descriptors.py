@@ -15,8 +15,9 @@ import librosa
 import numpy as np
 import numpy.typing as npt
 
-from bassnet_osc.spec import CqtSpec, DescriptorSpec
-from training.objective import UNVOICED
+from bassnet_osc.onsets import LevelGate
+from bassnet_osc.spec import A4_HZ, A4_PITCH, CqtSpec, DescriptorSpec
+from training.objective import UNVOICED_BIN
 
 
 class NoteTruth(TypedDict):
@@ -30,7 +31,7 @@ class NoteTruth(TypedDict):
 
 @dataclass
 class Descriptors:
-    """Shape: each (n_frames,); f0_bin int64 with UNVOICED, level and onset float32 in [0, 1]."""
+    """Shape: each (n_frames,); f0_bin int64 with UNVOICED_BIN, level and onset float32 in [0, 1]."""
 
     f0_bin: npt.NDArray[np.int64]
     level: npt.NDArray[np.float32]
@@ -51,27 +52,19 @@ def level_db(audio: npt.NDArray[np.float32], cqt: CqtSpec, spec: DescriptorSpec)
     return np.asarray(librosa.power_to_db(mean_square, ref=1.0, amin=floor, top_db=None)[:n_frames])
 
 
-def gate(level: npt.NDArray[np.float64], spec: DescriptorSpec) -> npt.NDArray[np.bool_]:
-    """Voiced frames: from gate_on_db until the level falls below gate_off_db."""
-    voiced, is_open = np.zeros(len(level), dtype=bool), False
-    for i, db in enumerate(level):
-        is_open = db >= (spec.gate_off_db if is_open else spec.gate_on_db)
-        voiced[i] = is_open
-    return voiced
-
-
 def exact_descriptors(
     audio: npt.NDArray[np.float32], notes: list[NoteTruth], cqt: CqtSpec, spec: DescriptorSpec
 ) -> Descriptors:
     """Descriptors of a synthetic bass track from its notes; each note sounds until the next one starts."""
     db = level_db(audio, cqt, spec)
-    f0_bin = np.full(len(db), UNVOICED, dtype=np.int64)
+    f0_bin = np.full(len(db), UNVOICED_BIN, dtype=np.int64)
     onset = np.zeros(len(db), dtype=np.float32)
     for note in sorted(notes, key=lambda note: note["onset"]):
         frame = round(note["onset"] * cqt.frame_rate)
-        hz = 440.0 * 2 ** ((note["pitch"] - 69) / 12)
+        hz = A4_HZ * 2 ** ((note["pitch"] - A4_PITCH) / 12)
         f0_bin[frame:] = round(cqt.bins_per_octave * np.log2(hz / cqt.fmin))
         onset[frame : frame + 1] = 1.0
-    f0_bin[~gate(db, spec)] = UNVOICED
-    level = np.clip(1 - db / spec.level_floor_db, 0, 1).astype(np.float32)
+    # By level alone: before a note is heard there is no pitch to learn.
+    f0_bin[~LevelGate(spec).process(db, np.zeros(len(db)))] = UNVOICED_BIN
+    level = np.clip(spec.db_to_level(db), 0, 1).astype(np.float32)
     return Descriptors(f0_bin, level, onset)

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from bassnet_osc.spec import Spec
 
+START_LOG_VAR = -4.0  # of the posterior before training
 HEAD_MAPS = 16  # features of the small heads that read descriptors off y_hat
 HARMONIC_TAPS = 61  # semitones that the f0 head sees around a bin: harmonics up to the fifth
 
@@ -151,6 +152,10 @@ class VGAE(nn.Module):
         self.enc_z = nn.Sequential(
             nn.BatchNorm1d(m), nn.Linear(m, 2 * m), nn.ReLU(), nn.Linear(2 * m, 2 * latent_dim)
         )
+        # Nearly certain at first: under the noise of a unit variance the decoder never came to listen to z.
+        to_posterior = self.enc_z[-1]
+        assert isinstance(to_posterior, nn.Linear)
+        nn.init.constant_(to_posterior.bias[latent_dim:], START_LOG_VAR)
         self.dec_z = nn.Sequential(nn.Linear(latent_dim, 2 * m), nn.ReLU(), nn.Linear(2 * m, m))
         self.heads = Heads(spec.window.n_channels, spec.cqt.n_bins)
 

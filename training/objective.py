@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from training.model import VGAE, Prediction, sample
 
-UNVOICED = -1  # f0 class of a step without a voiced frame: ignored by the loss
+UNVOICED_BIN = -1  # f0 class of a step without a voiced frame: ignored by the loss
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Weights:
     mse: float = 30.0
     f0: float = 1.0
     level: float = 1.0
-    onset: float = 8.0  # onsets are one frame in forty: at weight 1 they were not learned in 2000 steps
+    onset: float = 4.0  # onsets are one frame in forty: at weight 1 they were not learned in 2000 steps
     kl: float = 0.02
     cross_kl: float = 0.02
 
@@ -56,10 +56,10 @@ def reconstruction(prediction: Prediction, targets: Targets, finest: bool = Fals
     part = slice(0, 1) if finest else slice(None)
     logits = prediction.f0[:, part].float().flatten(0, 2)  # (B C T, F)
     f0 = targets.f0[:, part].flatten()
-    n_voiced = (f0 != UNVOICED).sum().clamp(min=1)  # a silent batch must give 0, not NaN
+    n_voiced = (f0 != UNVOICED_BIN).sum().clamp(min=1)  # a silent batch must give 0, not NaN
     return {
         "mse": F.mse_loss(prediction.y_hat[:, part].float(), targets.y[:, part]),
-        "f0": F.cross_entropy(logits, f0, ignore_index=UNVOICED, reduction="sum") / n_voiced,
+        "f0": F.cross_entropy(logits, f0, ignore_index=UNVOICED_BIN, reduction="sum") / n_voiced,
         "level": F.binary_cross_entropy_with_logits(
             prediction.level[:, part].float(), targets.level[:, part]
         ),
@@ -87,7 +87,7 @@ def train_terms(model: VGAE, x: Tensor, targets: Targets, cross: bool = True) ->
 
 
 @torch.no_grad()
-def test_terms(model: VGAE, x: Tensor, targets: Targets) -> dict[str, Tensor]:
+def evaluation_terms(model: VGAE, x: Tensor, targets: Targets) -> dict[str, Tensor]:
     """Terms of Eq. 10 with z = mu: deterministic; reconstruction on all channels and, as *_finest, on one."""
     x_factors = model.enc_x(x)
     mu, log_var = model.encode_factors(x_factors, model.enc_y(targets.y))

@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,74 +26,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from bassnet_osc.spec import PRESETS, BassNetError, Spec
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.config import TrainConfig, learning_rate
 from training.dataset import Song, change_gain, compressed, cut_windows, load_songs, random_pairs, silence
 from training.model import VGAE
-from training.objective import Targets, Weights, test_terms, total, train_terms
+from training.objective import Targets, evaluation_terms, total, train_terms
 
 VALIDATION_PAIRS = 200  # fixed windows of the validation songs, for early stopping
-CHECKPOINT_KEYS = {"spec", "config", "model", "optimizer", "step", "seconds", "stale", "best"}
 LOG_COLUMNS = ["step", "kind", "term", "value"]
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """The knobs of a run; the model's own numbers are in its Spec."""
-
-    data: str  # folder with train/ and validation/
-    out: str  # folder of the run
-    steps: int = 4000  # length of the learning-rate schedule
-    minutes: float = math.inf  # stops earlier than that, wherever the schedule is
-    batch_pairs: int = 20  # pairs of neighbours in a step (section 5.3: batch size 20)
-    learning_rate: float = 2e-3  # peak of a one-cycle schedule; the paper's Adam has 1e-4, constant
-    weight_decay: float = 1e-4  # AdamW
-    kl_warmup: int = 2000  # steps until the KL terms have their weight: at once, the posterior collapses
-    gain_db: tuple[float, float] = (-24.0, 6.0)  # random gain of the mix: its level must not matter
-    silent: float = 0.02  # share of pairs without any sound: silence in, silence out
-    validate_every: int = 200  # steps
-    patience: int = 10  # validations without improvement until it stops
-    cross: bool = True  # False is the ablation of section 6.3
-    seed: int = 0
-    device: str = "cpu"
-    weights: Weights = field(default_factory=Weights)
-
-
-def save_checkpoint(path: Path, values: dict[str, Any]) -> None:
-    """Writes a checkpoint whole or not at all."""
-    unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("wb") as file:  # a full disk is an OSError here; torch's own writer hides it
-        torch.save(values, file)
-    os.replace(unfinished, path)
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Reads a checkpoint of save_checkpoint; tensors and plain values only, nothing is executed."""
-    try:
-        values: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        if missing := CHECKPOINT_KEYS - set(values):
-            raise ValueError(f"it lacks {sorted(missing)}")
-    except Exception as error:
-        raise BassNetError(
-            f"{path} must be a checkpoint of training.train; it cannot be read ({type(error).__name__}): "
-            "train again or name another one"
-        ) from error
-    return values
-
-
-def load_model(path: Path) -> tuple[VGAE, dict[str, Any]]:
-    """The model of a checkpoint, ready to evaluate, and the checkpoint's other values."""
-    values = load_checkpoint(path)
-    model = VGAE(Spec.from_dict(values["spec"]))
-    model.load_state_dict(values["model"])
-    return model.eval(), values
-
-
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """One cycle: linear rise over the first tenth, then half a cosine down to zero."""
-    rise = config.steps / 10
-    if step < rise:
-        return config.learning_rate * (step + 1) / rise
-    progress = min(1.0, (step - rise) / (config.steps - rise))
-    return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 class Run:
@@ -144,10 +84,12 @@ class Run:
         }
 
     def _resume(self, values: dict[str, Any]) -> None:
-        if differences := self.spec.differences(Spec.from_dict(values["spec"])):
+        differences = self.spec.differences(Spec.from_dict(values["spec"]))
+        differences += self.config.differences(values["config"])
+        if differences:
             raise BassNetError(
-                f"{self.out}/last.pt was trained with other numbers ({'; '.join(differences)}): "
-                "choose another --out or the same preset"
+                f"{self.out}/last.pt was trained with other settings ({'; '.join(differences)}): "
+                "choose another --out or the same settings"
             )
         self.model.load_state_dict(values["model"])
         self.optimizer.load_state_dict(values["optimizer"])
@@ -201,7 +143,7 @@ class Run:
         sums: dict[str, float] = {}
         for x, targets in self.validation:
             with self._autocast():
-                terms = test_terms(self.model, x, targets)
+                terms = evaluation_terms(self.model, x, targets)
             terms["loss"] = total(terms, self.config.weights)
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + value.item() / len(self.validation)
@@ -259,8 +201,8 @@ def train(config: TrainConfig, spec: Spec) -> Path:
     return run.out / "best.pt"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+def parse(arguments: Sequence[str] | None) -> tuple[TrainConfig, Spec]:
+    """The command line's run; refuses what is impossible."""
     defaults = TrainConfig("", "")
     parser = argparse.ArgumentParser(prog="python -m training.train", description="Train BassNet on songs.")
     parser.add_argument("--data", required=True, help="folder with train/ and validation/")
@@ -275,10 +217,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--steps must be 1 or more, --minutes above 0 and --seed 0 or more")
     if args.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda needs a CUDA GPU and a torch that was built for it: use cpu")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config = TrainConfig(args.data, args.out, args.steps, args.minutes, seed=args.seed, device=args.device)
+    return config, PRESETS[args.preset]()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    config, spec = parse(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        best = train(config, PRESETS[args.preset]())
+        best = train(config, spec)
     except BassNetError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -288,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write(f"stopped; the same command goes on from {args.out}/last.pt\n")
+        sys.stderr.write(f"stopped; the same command goes on from {config.out}/last.pt\n")
         return 130
     sys.stdout.write(f"{best}\n")
     return 0

@@ -1,0 +1,48 @@
+"""What the server says, as bytes.
+
+Flow: switchboard -> answers -> wire, audio_wire. Pure: whom to send it to is the switchboard's.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from bassnet_osc import __version__, wire
+from bassnet_osc.audio_wire import encode_audio
+
+if TYPE_CHECKING:
+    from bassnet_osc.engine import Measured
+    from bassnet_osc.session import Session
+    from bassnet_osc.take import Answer, Counters
+
+WELCOME, AUDIO_OUT, STATUS = "/bassnet/welcome", "/bassnet/audio/out", "/bassnet/status"
+STATS, PONG = "/bassnet/stats", "/bassnet/pong"
+
+
+def welcomes(session: Session, model: str, z_range: float) -> list[bytes]:
+    """The welcome, whole and then with ever fewer of its pairs, for those who may only get few bytes."""
+    voice = session.voice
+    pairs: list[tuple[str, float]] = [
+        ("z_range", z_range),
+        ("deadline_ms", 1000.0 * session.hello.deadline_seconds),
+        *((f"{part}_ms", float(ms)) for part, ms in voice.latency_parts.items()),
+    ]
+    fixed = (session.number, session.token, voice.latency_samples, model, __version__)
+    return [wire.encode(WELCOME, *fixed, *chain(*pairs[:n])) for n in range(len(pairs), -1, -1)]
+
+
+def audio_out(answer: Answer, format: str) -> bytes:
+    """A block of bass."""
+    return encode_audio(AUDIO_OUT, answer.seq, answer.samples, format)
+
+
+def status(state: str, reason: str) -> bytes:
+    """The server's state."""
+    return wire.encode(STATUS, state, reason)
+
+
+def stats(count: Counters, time: Measured) -> bytes:
+    """A session's counters and the engine's times."""
+    counts = (count.blocks_in, count.lost, count.late, count.concealed)
+    return wire.encode(STATS, *counts, time.p50_ms, time.p95_ms, time.p99_ms, time.load)

@@ -1,0 +1,109 @@
+"""Every session's stream under way: inputs to the engine, answers to the client, timers for what is due.
+
+Flow: switchboard -> playing -> engine, answers -> send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bassnet_osc import answers as say
+from bassnet_osc.audio_wire import Block
+from bassnet_osc.session import Session, Source
+from bassnet_osc.take import Answer, Take
+
+if TYPE_CHECKING:
+    from bassnet_osc.engine import Engine
+    from bassnet_osc.frames import Frames
+
+
+class Timer(Protocol):
+    """What is used of asyncio.TimerHandle."""
+
+    def cancel(self) -> None:
+        """Forgets the call."""
+
+    def when(self) -> float:
+        """The time of the call."""
+
+
+class Loop(Protocol):
+    """What is used of asyncio's loop."""
+
+    def time(self) -> float:
+        """Seconds, rising."""
+
+    def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> Timer:
+        """Calls once, at that time."""
+
+
+class Playing:
+    """The engine and the timers, for all sessions. `failed` is called where hearing raised an exception."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        send: Callable[[bytes, Source], None],
+        loop: Loop,
+        failed: Callable[[Session, Exception], None],
+    ) -> None:
+        self._engine = engine
+        self._send = send
+        self._loop = loop
+        self._failed = failed
+        self._timers: dict[Session, Timer] = {}
+
+    def receive(self, session: Session, seq: int, block: Block, now: float) -> None:
+        """Takes a block of the mix; raises BassNetError for one that the session refuses."""
+        voice = session.voice
+        inputs, answers = session.receive(seq, block, now)
+        if session.voice is not voice:
+            self._engine.forget(voice)
+        self._go_on(session, inputs, answers)
+
+    def restart(self, session: Session) -> None:
+        """Ends the session's take; the next block begins another. BassNetError where it is too soon."""
+        voice = session.voice
+        owed = session.restart()
+        self._engine.forget(voice)
+        self._go_on(session, [], owed)
+
+    def end(self, session: Session) -> None:
+        """Frees what the session held."""
+        session.take = None  # what is being heard for it comes to nothing
+        self._engine.forget(session.voice)
+        if session in self._timers:
+            self._timers.pop(session).cancel()
+
+    def _go_on(self, session: Session, inputs: list[Block], answers: list[Answer]) -> None:
+        """Has the inputs heard, sends the answers, and looks again when something is due."""
+        for block in inputs:
+            assert session.take is not None  # inputs come from a take
+            self._engine.submit(session.voice, block, partial(self._heard, session, session.take))
+        for answer in answers:
+            self._send(say.audio_out(answer, session.hello.format), session.reply_to)
+        self._set_timer(session)
+
+    def _heard(self, session: Session, take: Take, result: Frames | Exception) -> None:
+        if session.take is not take:
+            return  # restarted or gone meanwhile
+        if isinstance(result, Exception):
+            self._failed(session, result)
+        else:
+            self._go_on(session, [], take.heard(result, self._loop.time()))
+
+    def _set_timer(self, session: Session) -> None:
+        due = None if session.take is None else session.take.due
+        timer = self._timers.get(session)
+        if due is None or (timer is not None and timer.when() <= due):
+            return  # a timer that comes early looks again: cheaper than one for each answer
+        if timer is not None:
+            timer.cancel()
+        self._timers[session] = self._loop.call_at(due, self._look_after, session)
+
+    def _look_after(self, session: Session) -> None:
+        del self._timers[session]
+        if session.take is not None:
+            self._go_on(session, *session.take.expire(self._loop.time()))

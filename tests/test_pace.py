@@ -1,0 +1,37 @@
+"""Four new voices a second for each source, and nothing remembered for longer."""
+
+from __future__ import annotations
+
+import pytest
+
+from bassnet_osc.pace import VOICES, Pace
+from bassnet_osc.spec import BassNetError
+
+HERE, THERE = ("127.0.0.1", 5000), ("127.0.0.1", 5001)
+
+
+def test_the_second_is_any_second() -> None:
+    pace = Pace()
+    allowed = []
+    for k in range(300):
+        now = k / 100
+        try:
+            pace.count(HERE, now)
+            allowed.append(now)
+        except BassNetError:
+            pass
+    assert len(allowed) == 3 * VOICES
+    assert all(b - a >= 1.0 for a, b in zip(allowed, allowed[VOICES:], strict=False))
+
+
+def test_sources_do_not_count_for_each_other_and_forgetting_changes_nothing() -> None:
+    pace = Pace()
+    for _ in range(VOICES):
+        pace.count(HERE, 0.0)
+    pace.count(THERE, 0.5)
+    pace.forget(0.9)
+    with pytest.raises(BassNetError, match="wait before the next"):
+        pace.count(HERE, 0.9)
+    pace.forget(1.2)
+    assert list(pace._built) == [THERE]
+    pace.count(HERE, 1.2)
