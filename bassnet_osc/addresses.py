@@ -33,8 +33,7 @@ def _audio_in(board: Switchboard, request: Request, message: bytes) -> None:
     session = request.own_session
     seq, samples = decode_audio(message, session.hello.format)
     board.playing.receive(session, seq, samples, request.now)
-    if not session.hello.reply_port:  # another port may be anybody's: only the token proves that path
-        board.prove(session, request)
+    board.prove(session, request)
 
 
 def _z(board: Switchboard, request: Request, x: float, y: float) -> None:
@@ -62,8 +61,9 @@ def _subscribe(board: Switchboard, request: Request, what: str, on: int) -> None
 def _ping(board: Switchboard, request: Request, n: int) -> None:
     if n == request.own_session.token:
         board.prove(request.own_session, request)
-    if request.is_proven:  # a pong may be longer than its ping
-        board.send(wire.encode(PONG, n), request.reply_to)
+    pong = wire.encode(PONG, n)
+    if request.is_proven or len(pong) <= request.n_bytes:
+        board.send(pong, request.reply_to)
 
 
 def _reset(board: Switchboard, request: Request) -> None:
@@ -105,8 +105,7 @@ ADDRESSES = {
         _ping,
         "i",
         "i n",
-        "/bassnet/pong n; n = token proves the path, before which there is no pong; so does audio where "
-        "reply_port is 0",
+        "/bassnet/pong n; with n = token it proves the path, as audio does",
     ),
     "/bassnet/reset": Address(_reset, "", "", "starts the stream anew, with a fade of 10 ms"),
     "/bassnet/bye": Address(_bye, "", "", "ends the session"),

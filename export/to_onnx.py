@@ -122,7 +122,7 @@ def _write_card(folder: Path, name: str, spec: Spec, card: dict[str, Any]) -> No
     graphs = sorted(folder.glob("*.onnx"))
     whole |= {"graphs": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in graphs}}
     whole |= {"spec": spec.to_dict()}
-    (folder / "model.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    (folder / "model.json").write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def replace_folder(new: Path, target: Path) -> None:
@@ -162,14 +162,15 @@ def export_checkpoint(checkpoint: Path, data: Path, out: Path) -> str:
     model, values = load_model(checkpoint)
     test, validation = (load_songs(data / split, model.spec) for split in ("test", "validation"))
     metrics, data_set = evaluate(model, test), test[0].truth["data_set"]
+    n_songs = len(list((data / "train").glob("*/truth.json")))
     card = {
         "z_places": z_places(model, validation, data_set),  # test songs choose nothing
-        "trained_on": f"{data_set} (synthetic, FluidSynth with FluidR3_GM)",
+        "trained_on": f"{data_set}: {n_songs} synthetic songs (FluidSynth, FluidR3_GM)",
         "licence": "MIT",
         "training": {
             "steps": values["step"],
             "minutes": round(values["seconds"] / 60, 1),
-            "config": {k: v for k, v in values["config"].items() if k not in ("data", "out")},
+            "config": {k: v for k, v in values["config"].items() if k not in ("data", "out", "minutes")},
         },
         "metrics": metrics,
     }

@@ -17,7 +17,7 @@ class TrainConfig:
 
     data: str  # folder with train/ and validation/
     out: str  # folder of the run
-    steps: int = 4000  # length of the learning-rate schedule
+    steps: int = 3500  # length of the learning-rate schedule
     minutes: float = math.inf  # stops earlier than that, wherever the schedule is
     batch_pairs: int = 20  # pairs of neighbours in a step (section 5.3: batch size 20)
     learning_rate: float = 2e-3  # peak of a one-cycle schedule; the paper's Adam has 1e-4, constant
