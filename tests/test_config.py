@@ -31,7 +31,7 @@ def test_learning_rate_is_one_cycle() -> None:
     [
         ({"data": "other"}, "data: 'other' != 'data'"),
         ({"seed": 1}, "seed: 1 != 0"),
-        ({"steps": 5}, "steps: 5 != 4000"),
+        ({"steps": 5}, "steps: 5 != 3500"),
         ({"gain_db": (0.0, 0.0)}, "gain_db: (0.0, 0.0) != (-24.0, 6.0)"),
         ({"weights": Weights(kl=1.0)}, f"weights.kl: 1.0 != {Weights().kl}"),
     ],
