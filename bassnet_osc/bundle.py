@@ -141,18 +141,12 @@ class Bundle:
         self.card, self.spec = read_card(folder)
         self.name: str = self.card["name"]
         self.z_places = read_places(folder, self.card)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Spinning threads steal the core that the client and the driver need, and make the p99 jump.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        self._folder, self._options = folder, options
+        self._folder, self._threads = folder, threads
         self._provider = choose_provider(provider)
         if self._provider == PROVIDERS["cuda"]:
             onnxruntime.preload_dlls()
-        self._frontend = self._session("frontend.onnx")
-        self._decoder = self._session("decoder.onnx")
+        self._frontend = self._session("frontend.onnx", threads=1)  # too small a job to be shared
+        self._decoder = self._session("decoder.onnx", threads)
         self._encoder: Any = None  # the stream does not need it: loaded when asked for
 
     @staticmethod
@@ -160,12 +154,18 @@ class Bundle:
         """An installed bundle by name, or any by its folder."""
         return Bundle(find(name), provider, threads)
 
-    def _session(self, name: str) -> Any:
+    def _session(self, name: str, threads: int) -> Any:
         import onnxruntime
 
         data = read_graph(self._folder, name, self.card)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Spinning threads steal the core that the client and the driver need, and make the p99 jump.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
         try:
-            session = onnxruntime.InferenceSession(data, self._options, providers=[self._provider])
+            session = onnxruntime.InferenceSession(data, options, providers=[self._provider])
         except Exception as error:  # ONNX Runtime's own classes share no base but this one
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise BassNetError(
@@ -205,7 +205,7 @@ class Bundle:
     def encode(self, mix: Block, bass: Block) -> tuple[Block, Block]:
         """mu and log sigma^2 (batch, latent_dim) of windows (batch, b, n_bins): the z of an existing bass."""
         if self._encoder is None:
-            self._encoder = self._session("encoder.onnx")
+            self._encoder = self._session("encoder.onnx", self._threads)
         mu, log_var = self._encoder.run(None, dict(zip(ENCODER_INPUTS, (mix, bass), strict=True)))
         return mu, log_var
 

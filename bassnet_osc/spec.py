@@ -13,6 +13,7 @@ import dataclasses
 import json
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 FORMAT = 1  # number of the bundle layout: names and shapes of the graphs below
@@ -65,12 +66,12 @@ class CqtSpec:
         """Quality factor f / bandwidth of the constant-Q part (nnAudio's and librosa's definition)."""
         return float(1.0 / (2.0 ** (1.0 / self.bins_per_octave) - 1.0))
 
-    @property
+    @cached_property
     def frequencies(self) -> tuple[float, ...]:
         """Centre frequency of each bin in Hz."""
         return tuple(self.fmin * 2.0 ** (k / self.bins_per_octave) for k in range(self.n_bins))
 
-    @property
+    @cached_property
     def kernel_lengths(self) -> tuple[int, ...]:
         """Length of each bin's kernel in samples: ceil(sample_rate / (f / Q + gamma))."""
         return tuple(math.ceil(self.sample_rate / (f / self.q + self.gamma)) for f in self.frequencies)
