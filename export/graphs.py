@@ -58,7 +58,7 @@ def folded(model: VGAE) -> VGAE:
     )
     model.enc_x = nn.Sequential(*(_fold_block(b) for b in blocks_of(model.enc_x)))
     model.enc_y = nn.Sequential(*(_fold_block(b) for b in blocks))
-    model.heads.harmonics = FoldedHarmonics(model.heads.harmonics)
+    model.heads.add_module("harmonics", FoldedHarmonics(model.heads.harmonics))
     return model
 
 
