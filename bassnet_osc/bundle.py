@@ -147,7 +147,8 @@ class Bundle:
             onnxruntime.preload_dlls()
         self._frontend = self._session("frontend.onnx", threads=1)  # too small a job to be shared
         self._decoder = self._session("decoder.onnx", threads)
-        self._encoder: Any = None  # the stream does not need it: loaded when asked for
+        read_graph(folder, "encoder.onnx", self.card)  # whole or refused, though the stream does not need it
+        self._encoder: Any = None  # loaded when asked for
 
     @staticmethod
     def load(name: str = DEFAULT, provider: str = "auto", threads: int = 1) -> Bundle:
@@ -183,6 +184,11 @@ class Bundle:
                 f"{self._folder / name}: inputs and outputs must be {GRAPHS[name]}; got {names}: export again"
             )
         return session
+
+    @property
+    def z_home(self) -> tuple[float, float]:
+        """Where z starts: the first of the named places, since the origin lies between patterns."""
+        return next(iter(self.z_places.values()), (0.0, 0.0))
 
     @property
     def provider(self) -> str:

@@ -95,9 +95,7 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="WAV or FLAC (24 bits) or OGG to write",
     )
     z = render.add_mutually_exclusive_group()
-    z.add_argument(
-        "--z", default="0,0", metavar="X,Y", help="point in the latent plane (default: %(default)s)"
-    )
+    z.add_argument("--z", metavar="X,Y", help="point in the latent plane (default: the model's first place)")
     z.add_argument(
         "--z-file",
         type=_path,
@@ -236,13 +234,14 @@ def _models(_: argparse.Namespace) -> None:
 
     rates = (44_100, LEDGER_RATE, 96_000)
     latencies = [f"latency at {rate / 1000:g} kHz" for rate in rates]
-    rows = [("name", "preset", *latencies, "trained on", "licence")]
+    rows = [("name", "preset", *latencies, "places of z", "trained on", "licence")]
     for name in installed():
         bundle = Bundle.load(name, provider="cpu")
         card, preset = bundle.card, "live" if bundle.spec.cqt.alignment == "causal" else "studio"
         samples = [Stream(bundle, rate, lambda frame: (0.0, 0.0)).latency_samples for rate in rates]
         told = [f"{1e3 * n / rate:.1f} ms ({n})" for n, rate in zip(samples, rates, strict=True)]
-        rows.append((name, preset, *told, str(card["trained_on"]), str(card["licence"])))
+        places = "; ".join(f"{place} {x:.2f},{y:.2f}" for place, (x, y) in bundle.z_places.items())
+        rows.append((name, preset, *told, places, str(card["trained_on"]), str(card["licence"])))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -136,7 +136,7 @@ def _connect(client: Client, process: subprocess.Popen[bytes], log: IO[str]) -> 
 
 def _offline(bundle: Bundle, sample_rate: int, blocks: list[Audio], z: Points, n_samples: int) -> Offline:
     """Plays the blocks to a voice, z moving before the same blocks as over OSC."""
-    live_z = LiveZ(bundle.spec)
+    live_z = LiveZ(bundle.spec, *bundle.z_home)
     runs = [Frames.empty(0)]
     voice = Voice(bundle, sample_rate, live_z, on_frames=runs.append)
 

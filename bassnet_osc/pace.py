@@ -24,7 +24,8 @@ class Pace:
         built = self._built.setdefault(source, deque(maxlen=VOICES))
         if len(built) == VOICES and now - built[0] < 1.0:
             raise BassNetError(
-                f"a stream may start anew {VOICES} times a second; got one more: wait before the next"
+                f"a stream may start anew {VOICES} times a second; got one more: "
+                "send blocks no faster than real time"
             )
         built.append(now)
 

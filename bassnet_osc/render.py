@@ -22,7 +22,7 @@ from bassnet_osc.bundle import DEFAULT, Bundle
 from bassnet_osc.frames import Frames
 from bassnet_osc.latent import Z, read_z_csv
 from bassnet_osc.notes import notes_from_frames, write_midi
-from bassnet_osc.spec import BassNetError, Spec
+from bassnet_osc.spec import BassNetError
 from bassnet_osc.voice import Voice
 
 THREADS = min(2, os.cpu_count() or 1)  # of the model, where nobody waits for a block; the sound is the same
@@ -53,7 +53,7 @@ def aligned(voice: Voice, blocks: Iterable[Audio]) -> Iterator[Audio]:
 def render(
     mixes: list[Path],
     bass: Path,
-    z: str = "0,0",
+    z: str | None = None,
     z_file: Path | None = None,
     midi: Path | None = None,
     picture: Path | None = None,
@@ -70,7 +70,7 @@ def render(
     check_sound_output(bass)
     mix = Mix(mixes)
     bundle = Bundle.load(model, threads=THREADS)
-    curve = z_curve(z, z_file, bundle.spec)
+    curve = z_curve(z, z_file, bundle)
     with ExitStack() as stack:
         parts = {path: stack.enter_context(whole(path)) for path in outputs}
         started = time.perf_counter()
@@ -94,11 +94,11 @@ def render(
     )
 
 
-def z_curve(z: str, z_file: Path | None, spec: Spec) -> Z:
-    """The z of the command line: a fixed point "X,Y", or a CSV file "seconds,x,y"."""
+def z_curve(z: str | None, z_file: Path | None, bundle: Bundle) -> Z:
+    """The z of the command line: a CSV file "seconds,x,y", a fixed point "X,Y", or else the bundle's home."""
     if z_file is not None:
-        return read_z_csv(z_file, spec)
-    point = parse_z(z, spec.model.z_limit)
+        return read_z_csv(z_file, bundle.spec)
+    point = bundle.z_home if z is None else parse_z(z, bundle.spec.model.z_limit)
     return lambda frame: point
 
 

@@ -44,6 +44,10 @@ class Model(Protocol):
     def spec(self) -> Spec:
         """For z."""
 
+    @property
+    def z_home(self) -> tuple[float, float]:
+        """Where the z of a session starts."""
+
 
 class Switchboard:
     """All sessions of one server. `receive` takes each datagram, `become` the server's state."""
@@ -122,7 +126,7 @@ class Switchboard:
         if session is None:
             if len(self.sessions) >= self._max_sessions:
                 raise BassNetError(f"there are {self._max_sessions} sessions already: end one of them")
-            token, z = secrets.randbelow(2**31), LiveZ(self._model.spec)
+            token, z = secrets.randbelow(2**31), LiveZ(self._model.spec, *self._model.z_home)
             make_voice = partial(self._paced_voice, request.source)
             session = Session(self._n_opened + 1, token, request.source, hello, z, make_voice)
             self._n_opened += 1
@@ -182,7 +186,7 @@ class Switchboard:
                 self.send(datagram, session.reply_to)
                 return
         session.owes_welcome = True
-        self.refusals.refuse(request, "short", "pad hello to 256 bytes")
+        self.refusals.refuse(request, "short", "pad to 256 B")
 
     def tell_stats(self, session: Session) -> None:
         """Sends the session's counters and the engine's times."""

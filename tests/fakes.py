@@ -71,6 +71,7 @@ class EchoModel:
 
     name = "echo"
     spec = Spec()
+    z_home = (0.0, 0.0)
 
     def warm_up(self) -> None:
         """Nothing to warm."""

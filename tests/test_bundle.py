@@ -189,3 +189,9 @@ def test_graph_that_is_no_graph_is_refused(copy: Path) -> None:
 def test_card_nested_too_deeply_is_refused(copy: Path) -> None:
     (copy / "model.json").write_text("[" * 100_000)
     assert "model.json" in refused(copy)
+
+
+def test_z_starts_at_the_first_place_or_at_the_origin(copy: Path) -> None:
+    assert Bundle.load(str(copy), provider="cpu").z_home == (0.0, 0.0)
+    change_card(copy, lambda card: card.update(z_places={"root": [1, -2], "fifth": [0, 3]}))
+    assert Bundle.load(str(copy), provider="cpu").z_home == (1.0, -2.0)

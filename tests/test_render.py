@@ -24,6 +24,8 @@ LIMIT = live().model.z_limit
 class Echo:
     """A model as loud as the mix, plucked where that rises: 55 Hz, or 110 Hz where z's x is positive."""
 
+    z_home = (0.0, 0.0)
+
     spec: Spec = live()
     name = "echo"
 
