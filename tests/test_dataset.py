@@ -87,8 +87,11 @@ def test_cache_name_follows_every_number_that_matters() -> None:
 
 
 def test_features_are_computed_once(song_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = sorted((song_folder / cache_name(SPEC)).iterdir())
+    written = [path.stat().st_mtime_ns for path in files]
     monkeypatch.setattr(dataset, "cqt_frames", None)  # would fail if called
     compute_features(song_folder, SPEC, CQT)
+    assert len(files) == 2 and [path.stat().st_mtime_ns for path in files] == written
 
 
 def test_features_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

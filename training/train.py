@@ -1,6 +1,6 @@
 """Trains the VGAE on a folder of songs; can be stopped at any moment and resumed to the same result.
 
-    python -m training.train --data data/a1 --out runs/a1-live --preset live --steps 4000
+    python -m training.train --data data/a1 --out runs/a1-live --preset live --steps 3500
 
 Writes into OUT: last.pt (to resume), best.pt (lowest validation loss of Eq. 10), log.csv (every loss term),
 each whole or not at all. The batch and the noise of step s depend on (seed, s) alone.
@@ -33,6 +33,8 @@ from training.model import VGAE
 from training.objective import Targets, evaluation_terms, total, train_terms
 
 VALIDATION_PAIRS = 200  # fixed windows of the validation songs, for early stopping
+LOG_EVERY = 20  # steps between two rows of training losses
+MAX_GRADIENT_NORM = 5.0  # a larger gradient is scaled down to it
 LOG_COLUMNS = ["step", "kind", "term", "value"]
 
 
@@ -132,7 +134,7 @@ class Run:
         loss = total(terms, config.weights, min(1.0, self.step / config.kl_warmup))
         self.optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT_NORM)
         self.optimizer.step()
         self.step += 1
         return {"loss": loss.item()} | {name: value.item() for name, value in terms.items()}
@@ -187,7 +189,7 @@ def train(config: TrainConfig, spec: Spec) -> Path:
     while not run.finished:
         started = time.monotonic()
         terms = run.train_step()
-        if run.step % 20 == 0:
+        if run.step % LOG_EVERY == 0:
             run.log("train", terms)
         run.seconds += time.monotonic() - started
         if run.step % config.validate_every == 0 or run.finished:
