@@ -10,12 +10,10 @@ import struct
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from bassnet_osc.frames import Block
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.wire import check_size, padded, string_at
-
-Block = npt.NDArray[np.float32]
 
 FORMATS = ("f", "b", "s16")  # a float list; a blob of float32; a blob of int16
 MAX_BLOCK = 1024  # samples

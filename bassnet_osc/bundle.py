@@ -18,29 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from bassnet_osc.spec import (
-    DECODER_INPUTS,
-    DECODER_OUTPUTS,
-    ENCODER_INPUTS,
-    ENCODER_OUTPUTS,
-    FORMAT,
-    FRONTEND_INPUTS,
-    FRONTEND_OUTPUTS,
-    BassNetError,
-    Spec,
-)
-
-Block = npt.NDArray[np.float32]
+from bassnet_osc.frames import Block
+from bassnet_osc.spec import DECODER, ENCODER, FORMAT, FRONTEND, GRAPHS, BassNetError, Spec
 
 MODELS = Path(__file__).parent / "models"
 DEFAULT = "a1-live"
-GRAPHS = {
-    "frontend.onnx": (FRONTEND_INPUTS, FRONTEND_OUTPUTS),
-    "decoder.onnx": (DECODER_INPUTS, DECODER_OUTPUTS),
-    "encoder.onnx": (ENCODER_INPUTS, ENCODER_OUTPUTS),
-}
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -131,6 +114,11 @@ def choose_provider(wanted: str) -> str:
     return PROVIDERS[wanted]
 
 
+def _run(session: Any, graph: str, *inputs: Block) -> list[Block]:
+    outputs: list[Block] = session.run(None, dict(zip(GRAPHS[graph][0], inputs, strict=True)))
+    return outputs
+
+
 class Bundle:
     """A loaded model; implements stream.Model."""
 
@@ -145,9 +133,9 @@ class Bundle:
         self._provider = choose_provider(provider)
         if self._provider == PROVIDERS["cuda"]:
             onnxruntime.preload_dlls()
-        self._frontend = self._session("frontend.onnx", threads=1)  # too small a job to be shared
-        self._decoder = self._session("decoder.onnx", threads)
-        read_graph(folder, "encoder.onnx", self.card)  # whole or refused, though the stream does not need it
+        self._frontend = self._session(FRONTEND, threads=1)  # too small a job to be shared
+        self._decoder = self._session(DECODER, threads)
+        read_graph(folder, ENCODER, self.card)  # whole or refused, though the stream does not need it
         self._encoder: Any = None  # loaded when asked for
 
     @staticmethod
@@ -197,7 +185,7 @@ class Bundle:
 
     def frontend(self, audio: Block) -> Block:
         """CQT frames (n_frames, n_bins) of audio (n_samples,); frame i lies at sample left + hop i."""
-        (frames,) = self._frontend.run(None, {FRONTEND_INPUTS[0]: audio[None]})
+        (frames,) = _run(self._frontend, FRONTEND, audio[None])
         return np.asarray(frames[0])
 
     def decode(self, mix: Block, z: Block) -> tuple[Block, Block, Block]:
@@ -205,14 +193,14 @@ class Bundle:
 
         Shape: mix (batch, b, n_bins), z (batch, latent_dim).
         """
-        f0, level, onset = self._decoder.run(None, dict(zip(DECODER_INPUTS, (mix, z), strict=True)))
+        f0, level, onset = _run(self._decoder, DECODER, mix, z)
         return f0, level, onset
 
     def encode(self, mix: Block, bass: Block) -> tuple[Block, Block]:
         """mu and log sigma^2 (batch, latent_dim) of windows (batch, b, n_bins): the z of an existing bass."""
         if self._encoder is None:
-            self._encoder = self._session("encoder.onnx", self._threads)
-        mu, log_var = self._encoder.run(None, dict(zip(ENCODER_INPUTS, (mix, bass), strict=True)))
+            self._encoder = self._session(ENCODER, self._threads)
+        mu, log_var = _run(self._encoder, ENCODER, mix, bass)
         return mu, log_var
 
     def warm_up(self) -> None:

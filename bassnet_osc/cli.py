@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bassnet_osc import __version__
-from bassnet_osc.bundle import DEFAULT
-from bassnet_osc.spec import BassNetError
+from bassnet_osc.bundle import DEFAULT, PROVIDERS
+from bassnet_osc.spec import HOST, PORT, BassNetError
 
 if TYPE_CHECKING:
     from bassnet_osc.bundle import Bundle
@@ -55,10 +55,10 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     serve = commands.add_parser("serve", help="play live to OSC clients until Ctrl-C")
     serve.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)"
+        "--host", default=HOST, help="address to listen on (default: %(default)s, this machine alone)"
     )
     serve.add_argument(
-        "--port", type=_port, default=7770, help="UDP port, 0 to 65535, 0 for any (default: %(default)s)"
+        "--port", type=_port, default=PORT, help="UDP port, 0 to 65535, 0 for any (default: %(default)s)"
     )
     serve.add_argument(
         "--allow",
@@ -70,7 +70,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_model(serve)
     serve.add_argument(
         "--provider",
-        choices=("auto", "cpu", "cuda", "coreml"),
+        choices=("auto", *PROVIDERS),
         default="auto",
         help="where the model runs (default: %(default)s, the fastest that is installed)",
     )

@@ -19,13 +19,12 @@ from types import TracebackType
 from typing import Any
 
 from bassnet_osc import audio_wire, wire
-from bassnet_osc.audio_wire import SEQ_MODULO, Block
-from bassnet_osc.spec import BassNetError
+from bassnet_osc.audio_wire import SEQ_MODULO
+from bassnet_osc.frames import Block
+from bassnet_osc.spec import HOST, PORT, RECEIVE_BUFFER, BassNetError
 from bassnet_osc.wire import Message
 
-HOST = "127.0.0.1"
-PORT = 7770
-RECEIVE_BUFFER = 1 << 20  # bytes
+DEADLINE_MS = 20.0  # for an answer, unless told otherwise: one hop of the live model
 HELLO_BYTES = 256  # the server's welcome may not be longer than the hello
 HELLO_AGAIN = 0.25  # seconds between hellos until the welcome
 HEARTBEAT = 1.0  # seconds
@@ -50,7 +49,7 @@ class Client:
         block_size: int = 256,
         format: str = "f",
         name: str = "python",
-        deadline_ms: float | None = 20.0,
+        deadline_ms: float | None = DEADLINE_MS,
     ) -> None:
         self.host, self.port = host, port
         self.sample_rate, self.block_size, self.format = sample_rate, block_size, format

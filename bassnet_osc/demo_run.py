@@ -22,20 +22,18 @@ import numpy as np
 
 from bassnet_osc.audio_files import Audio, BassFile, Mix, refusals_told_of
 from bassnet_osc.bundle import DEFAULT, Bundle
-from bassnet_osc.client import Client
+from bassnet_osc.client import DEADLINE_MS, Client
 from bassnet_osc.frames import Frames
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.notes import notes_from_frames, write_midi
 from bassnet_osc.playthrough import Playthrough, Points, in_blocks, lag_samples, play, z_path
 from bassnet_osc.render import THREADS, aligned
-from bassnet_osc.spec import BassNetError
+from bassnet_osc.spec import HOST, BassNetError
 from bassnet_osc.voice import Voice
 
 MIX = Path(__file__).parent / "demo" / "mix.ogg"
-HOST = "127.0.0.1"
 BLOCK_SIZE = 256  # samples
-DEADLINE_MS = 20.0  # for an answer: one hop of the live model
-FAST_DEADLINE_MS = 1_000.0  # ... where nobody listens
+FAST_DEADLINE_MS = 1_000.0  # for an answer, where nobody listens
 START_S = 30.0  # the server is given up when it is not ready by then
 STOP_S = 5.0  # ... and killed when it has not ended by then
 PEAK = 0.99  # of together.wav at most

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bassnet_osc.audio_wire import Block
+from bassnet_osc.frames import Block
 
 if TYPE_CHECKING:
     from bassnet_osc.frames import Frames

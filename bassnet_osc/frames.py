@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+Block = npt.NDArray[np.float32]  # samples, or what the graphs take and give
 
 
 @dataclass(frozen=True)

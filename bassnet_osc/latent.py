@@ -94,8 +94,10 @@ def read_z_csv(path: Path, spec: Spec) -> ZCurve:
     """A ZCurve from rows `seconds,x,y`, with or without that heading."""
     try:
         rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BassNetError(f"{path} must be a CSV of seconds,x,y; it cannot be read: {error}") from error
+    except OSError as error:
+        raise BassNetError(f"{path} cannot be read ({error.strerror}): check the name") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BassNetError(f"{path} must be a CSV of seconds,x,y; got {error}: save it as text") from None
     points: list[tuple[float, float, float]] = []
     for number, row in enumerate(rows, start=1):
         if not row or (number == 1 and row[0].strip() == "seconds"):

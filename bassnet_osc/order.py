@@ -5,7 +5,8 @@ Flow: take -> order. Pure: time comes in as an argument.
 
 from __future__ import annotations
 
-from bassnet_osc.audio_wire import SEQ_MODULO, Block
+from bassnet_osc.audio_wire import SEQ_MODULO
+from bassnet_osc.frames import Block
 
 WINDOW = 4  # newer blocks that a missing one is waited for
 HOLD = 2.0  # block durations that a missing one is waited for

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bassnet_osc import answers as say
-from bassnet_osc.audio_wire import Block
+from bassnet_osc.frames import Block
 from bassnet_osc.session import Session, Source
 from bassnet_osc.take import Answer, Take
 

@@ -10,7 +10,6 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PatchCollection
@@ -19,11 +18,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from bassnet_osc.audio_files import Audio, Mix
-from bassnet_osc.frames import Frames
-from bassnet_osc.notes import Note
+from bassnet_osc.frames import Array, Frames
+from bassnet_osc.notes import Note, pitch_to_hz
 from bassnet_osc.spec import Spec
-
-Array = npt.NDArray[np.float64]
 
 SIZE_PX, DPI = (1600, 900), 100
 PITCHES = (24, 72)  # MIDI, C1 to C5: the bass and the harmony above it
@@ -92,16 +89,11 @@ def _read_at_pitches(spectrum: Array, hz_per_bin: float) -> Array:
     """A magnitude spectrum (n,) at the pitch bins, the loudest FFT bin of each."""
     low, high = PITCHES
     pitches = np.arange((high - low) * BINS_PER_SEMITONE) / BINS_PER_SEMITONE + low
-    centres = _pitch_to_hz(pitches) / hz_per_bin
-    edges = np.ceil(_pitch_to_hz(pitches - 0.5 / BINS_PER_SEMITONE) / hz_per_bin).astype(int)
+    centres = pitch_to_hz(pitches) / hz_per_bin
+    edges = np.ceil(pitch_to_hz(pitches - 0.5 / BINS_PER_SEMITONE) / hz_per_bin).astype(int)
     loudest = np.maximum.reduceat(np.append(spectrum, np.zeros(edges[-1] + 1)), edges)
     between = np.interp(centres, np.arange(len(spectrum)), spectrum, right=0.0)
     return np.where(np.append(np.diff(edges), 1) > 0, np.maximum(loudest, between), between)
-
-
-def _pitch_to_hz(pitch: Array) -> Array:
-    """MIDI pitch to Hz."""
-    return np.asarray(440.0 * 2.0 ** ((pitch - 69.0) / 12.0))
 
 
 def _draw_mix(axes: Axes, spectrogram: Array, column_s: float) -> None:

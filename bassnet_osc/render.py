@@ -68,6 +68,8 @@ def render(
     for i, path in enumerate(outputs):
         check_output(path, inputs + outputs[:i])
     check_sound_output(bass)
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise BassNetError(f"{picture}: the picture is a PNG: let its name end in .png")
     mix = Mix(mixes)
     bundle = Bundle.load(model, threads=THREADS)
     curve = z_curve(z, z_file, bundle)

@@ -22,15 +22,12 @@ from typing import TYPE_CHECKING, Any
 from bassnet_osc.addresses import ADDRESSES
 from bassnet_osc.engine import Engine
 from bassnet_osc.session import MakeVoice
-from bassnet_osc.spec import BassNetError
+from bassnet_osc.spec import HOST, RECEIVE_BUFFER, BassNetError
 from bassnet_osc.switchboard import Switchboard
 
 if TYPE_CHECKING:
     from bassnet_osc.bundle import Bundle
 
-HOST = "127.0.0.1"
-PORT = 7770
-RECEIVE_BUFFER = 1 << 20  # bytes: the usual default holds only 48 blocks of 512
 SWITCH_INTERVAL = (
     0.0005  # seconds that one thread may keep the other waiting; Python's 5 ms are a whole block
 )

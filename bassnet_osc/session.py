@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bassnet_osc.audio_wire import FORMATS, MAX_BLOCK, Block
+from bassnet_osc.audio_wire import FORMATS, MAX_BLOCK
+from bassnet_osc.frames import Block
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.order import WINDOW, unwrap
 from bassnet_osc.resample import HIGHEST_RATE, LOWEST_RATE

@@ -18,14 +18,18 @@ from typing import Any, Literal
 
 FORMAT = 1  # number of the bundle layout: names and shapes of the graphs below
 
+HOST, PORT = "127.0.0.1", 7770  # where a server listens unless told otherwise
+RECEIVE_BUFFER = 1 << 20  # bytes: the usual default holds only 48 blocks of 512
+
 A4_HZ, A4_PITCH = 440.0, 69  # tuning: MIDI pitch 69
 
-WORDS = ("causal", "centred", "end", "centre")  # the values of alignment and anchor
-
-# Names of the ONNX tensors, in the order of the graphs' signatures.
-FRONTEND_INPUTS, FRONTEND_OUTPUTS = ("audio",), ("frames",)
-DECODER_INPUTS, DECODER_OUTPUTS = ("mix", "z"), ("f0", "level", "onset")
-ENCODER_INPUTS, ENCODER_OUTPUTS = ("mix", "bass"), ("mu", "log_var")
+# The graphs of a bundle: their files, and the names of their inputs and outputs in order.
+FRONTEND, DECODER, ENCODER = "frontend.onnx", "decoder.onnx", "encoder.onnx"
+GRAPHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    FRONTEND: (("audio",), ("frames",)),
+    DECODER: (("mix", "z"), ("f0", "level", "onset")),
+    ENCODER: (("mix", "bass"), ("mu", "log_var")),
+}
 
 
 class BassNetError(ValueError):
@@ -151,6 +155,14 @@ class DescriptorSpec:
     onset_off: float = 0.25  # ... and may fire again once it has fallen below this
     refractory_frames: int = 5  # the shortest distance between two onsets
 
+    def __post_init__(self) -> None:
+        if self.level_floor_db >= 0 or self.level_n_fft < 2 or self.refractory_frames < 0:
+            raise BassNetError(
+                f"descriptors need a floor below 0 dB and positive lengths; got {self}: mend it"
+            )
+        if self.gate_off_db > self.gate_on_db or self.onset_off > self.onset_on:
+            raise BassNetError(f"a gate must close at or below where it opens; got {self}: mend it")
+
     def level_to_db(self, level: Any) -> Any:
         """Level in [0, 1] to dBFS; a number or an array."""
         return self.level_floor_db * (1.0 - level)
@@ -239,12 +251,10 @@ def _same_names(where: str, expected: Any, values: Any) -> None:
 
 
 def _same_kind(where: str, default: Any, value: Any) -> None:
-    """Numbers for numbers, words for words; whole and positive where the default is."""
+    """Numbers for numbers, whole ones for whole ones, words for words."""
     allowed: Any = (int, float) if isinstance(default, float) else type(default)
     if isinstance(value, bool) or not isinstance(value, allowed):
         raise BassNetError(f"{where} must be like {default!r}; got {value!r}: export again")
-    if isinstance(value, str) and value not in WORDS:
-        raise BassNetError(f"{where} must be one of {', '.join(WORDS)}; got {value!r}: export again")
     if not isinstance(value, str) and not abs(value) < math.inf:
         raise BassNetError(f"{where} must be finite; got {value!r}: export again")
 

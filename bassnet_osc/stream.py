@@ -18,13 +18,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bassnet_osc.frames import Frames
+from bassnet_osc.frames import Block, Frames
 from bassnet_osc.latent import Z
 from bassnet_osc.onsets import LevelGate
 from bassnet_osc.resample import HIGHEST_RATE, LOWEST_RATE, Resampler
 from bassnet_osc.spec import BassNetError, CqtSpec, Spec
-
-Block = npt.NDArray[np.float32]
 
 
 class Model(Protocol):

@@ -130,6 +130,8 @@ class Switchboard:
             make_voice = partial(self._paced_voice, request.source)
             session = Session(self._n_opened + 1, token, request.source, hello, z, make_voice)
             self._n_opened += 1
+            where = f"{hello.client} at {request.source[0]}:{request.source[1]}"
+            log.info("session %d: %s, %d Hz", session.number, where, hello.sample_rate)
         elif session.hello != hello:
             changed = session.changed(hello)
             self.drop(session)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bassnet_osc.audio_wire import MAX_BLOCK, SEQ_MODULO, Block
+from bassnet_osc.audio_wire import MAX_BLOCK, SEQ_MODULO
+from bassnet_osc.frames import Block
 from bassnet_osc.order import WINDOW, BlockOrder
 
 if TYPE_CHECKING:

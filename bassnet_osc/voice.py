@@ -12,14 +12,11 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-from bassnet_osc.frames import Frames
+from bassnet_osc.frames import Block, Frames
 from bassnet_osc.latent import Z
 from bassnet_osc.stream import Model, Stream
 from bassnet_osc.synth import Synth
-
-Block = npt.NDArray[np.float32]
 
 
 class Voice:

@@ -65,8 +65,8 @@ def folded(model: VGAE) -> VGAE:
 class FoldedHarmonics(nn.Module):
     """The f0 head's long dilated convolution, equal to it but three times faster in ONNX Runtime.
 
-    A convolution with a few maps out leaves most of a processor's vector idle. Here bins an octave's third
-    apart are put out as further maps: bin 3 (4 q + d) + p is map d of position q in the phase p.
+    A convolution with a few maps out leaves most of a processor's vector idle. Here four
+    neighbouring semitones are put out as further maps: bin 3 (4 q + d) + p is map d of position q, phase p.
     """
 
     TOGETHER = 4  # semitones put out at once

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from bassnet_osc.bundle import Bundle
-from bassnet_osc.spec import DECODER_OUTPUTS, ENCODER_OUTPUTS, FRONTEND_OUTPUTS, BassNetError, Spec
+from bassnet_osc.frames import Block
+from bassnet_osc.spec import DECODER, ENCODER, FRONTEND, GRAPHS, BassNetError, Spec
 
 TOLERANCE = 1e-4  # of every output
-
-Block = npt.NDArray[np.float32]
 
 
 class ParityError(BassNetError):
@@ -36,8 +34,8 @@ def parity(frontend: nn.Module, decoder: nn.Module, encoder: nn.Module, bundle: 
     """Largest absolute difference of each output over all signals and some z."""
     errors: dict[str, float] = {}
 
-    def compare(names: tuple[str, ...], expected: tuple[Tensor, ...], got: tuple[Block, ...]) -> None:
-        for name, a, b in zip(names, expected, got, strict=True):
+    def compare(graph: str, expected: tuple[Tensor, ...], got: tuple[Block, ...]) -> None:
+        for name, a, b in zip(GRAPHS[graph][1], expected, got, strict=True):
             error = np.abs(a.numpy() - b).max()
             errors[name] = float(np.maximum(errors.get(name, 0.0), error))  # unlike max, keeps a NaN
 
@@ -45,11 +43,11 @@ def parity(frontend: nn.Module, decoder: nn.Module, encoder: nn.Module, bundle: 
     z = rng.uniform(-model.z_limit, model.z_limit, (4, model.latent_dim)).astype(np.float32)
     for audio in signals(bundle.spec).values():
         mix = frontend(torch.from_numpy(audio)[None])
-        compare(FRONTEND_OUTPUTS, (mix[0],), (bundle.frontend(audio),))
+        compare(FRONTEND, (mix[0],), (bundle.frontend(audio),))
         windows = mix.repeat(len(z), 1, 1)
         given, bass = windows.numpy(), windows.flip(1)
-        compare(DECODER_OUTPUTS, decoder(windows, torch.from_numpy(z)), bundle.decode(given, z))
-        compare(ENCODER_OUTPUTS, encoder(windows, bass), bundle.encode(given, bass.numpy()))
+        compare(DECODER, decoder(windows, torch.from_numpy(z)), bundle.decode(given, z))
+        compare(ENCODER, encoder(windows, bass), bundle.encode(given, bass.numpy()))
     return errors
 
 

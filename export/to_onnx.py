@@ -24,17 +24,7 @@ import torch
 from torch import nn
 
 from bassnet_osc.bundle import Bundle
-from bassnet_osc.spec import (
-    DECODER_INPUTS,
-    DECODER_OUTPUTS,
-    ENCODER_INPUTS,
-    ENCODER_OUTPUTS,
-    FORMAT,
-    FRONTEND_INPUTS,
-    FRONTEND_OUTPUTS,
-    BassNetError,
-    Spec,
-)
+from bassnet_osc.spec import DECODER, ENCODER, FORMAT, FRONTEND, GRAPHS, BassNetError, Spec
 from export.graphs import DecoderGraph, EncoderGraph, ProbeDecoder, ProbeEncoder, probe_spec
 from export.parity import ParityError, check, parity, report
 from training.checkpoint import load_model
@@ -47,25 +37,23 @@ from training.model import VGAE
 OPSET = 17
 
 
-def write_graph(
-    module: nn.Module,
-    inputs: tuple[torch.Tensor, ...],
-    names: tuple[tuple[str, ...], tuple[str, ...]],
-    path: Path,
-    spec: Spec,
-) -> None:
-    """Exports one graph with dynamic batch (and n_samples, n_frames) and the spec in its metadata."""
-    axes = {name: {0: "batch"} for group in names for name in group}
-    if names[0] == FRONTEND_INPUTS:
+def write_graph(module: nn.Module, example: tuple[torch.Tensor, ...], path: Path, spec: Spec) -> None:
+    """Exports the graph that the file's name says, with its spec in the metadata.
+
+    The batch is dynamic, and in the front end n_samples and n_frames; `example` are inputs of any size.
+    """
+    inputs, outputs = GRAPHS[path.name]
+    axes = {name: {0: "batch"} for name in (*inputs, *outputs)}
+    if path.name == FRONTEND:
         axes = {"audio": {0: "batch", 1: "n_samples"}, "frames": {0: "batch", 1: "n_frames"}}
     with warnings.catch_warnings():  # the tracing exporter is deprecated, and warns of traced shapes
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module.eval(),
-            inputs,
+            example,
             str(path),
-            input_names=list(names[0]),
-            output_names=list(names[1]),
+            input_names=list(inputs),
+            output_names=list(outputs),
             dynamic_axes=axes,
             opset_version=OPSET,
             dynamo=False,
@@ -105,12 +93,9 @@ def _write_graphs(
     window = torch.rand(2, spec.window.window_frames, cqt.n_bins)
     audio = torch.rand(2, cqt.left + cqt.right + 3 * cqt.hop_length)
     z = torch.zeros(2, spec.model.latent_dim)
-    for name, module, inputs, names in (
-        ("frontend.onnx", frontend, (audio,), (FRONTEND_INPUTS, FRONTEND_OUTPUTS)),
-        ("decoder.onnx", decoder, (window, z), (DECODER_INPUTS, DECODER_OUTPUTS)),
-        ("encoder.onnx", encoder, (window, window), (ENCODER_INPUTS, ENCODER_OUTPUTS)),
-    ):
-        write_graph(module, inputs, names, folder / name, spec)
+    write_graph(frontend, (audio,), folder / FRONTEND, spec)
+    write_graph(decoder, (window, z), folder / DECODER, spec)
+    write_graph(encoder, (window, window), folder / ENCODER, spec)
 
 
 def _write_card(folder: Path, name: str, spec: Spec, card: dict[str, Any]) -> None:
@@ -157,11 +142,23 @@ def z_places(model: VGAE, songs: list[Song], data_set: str) -> dict[str, list[fl
     return {name: means[c] for c, name in enumerate(names)}
 
 
+def known_data_set(songs: list[Song]) -> str:
+    """The data set of the songs; raises BassNetError for one whose patterns have no names."""
+    data_set = songs[0].truth.get("data_set")
+    if data_set not in DATA_SETS:
+        raise BassNetError(
+            f"the songs' truth.json must name a data set ({', '.join(DATA_SETS)}), whose patterns become the "
+            f"places of z; got {data_set!r}: other songs can be trained on, but not exported yet"
+        )
+    return str(data_set)
+
+
 def export_checkpoint(checkpoint: Path, data: Path, out: Path) -> str:
     """Tests and exports a trained model; returns the report."""
     model, values = load_model(checkpoint)
     test, validation = (load_songs(data / split, model.spec) for split in ("test", "validation"))
-    metrics, data_set = evaluate(model, test), test[0].truth["data_set"]
+    data_set = known_data_set(test)
+    metrics = evaluate(model, test)
     n_songs = len(list((data / "train").glob("*/truth.json")))
     card = {
         "z_places": z_places(model, validation, data_set),  # test songs choose nothing

@@ -7,10 +7,10 @@ import struct
 
 import numpy as np
 import pytest
+from datagrams import built, noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bassnet_osc import audio_wire
 from bassnet_osc.spec import BassNetError
@@ -18,18 +18,6 @@ from bassnet_osc.spec import BassNetError
 AUDIO = "/bassnet/audio/in"
 SAMPLES = arrays(np.float32, st.integers(1, audio_wire.MAX_BLOCK), elements=st.floats(-1, 1, width=32))
 SEQS = st.integers(0, audio_wire.SEQ_MODULO - 1)
-
-
-def built(address: str, *atoms: tuple[str, object]) -> bytes:
-    """A message by python-osc's own builder, from (type tag, value) pairs."""
-    builder = OscMessageBuilder(address)
-    for tag, value in atoms:
-        builder.add_arg(value, tag)
-    return builder.build().dgram
-
-
-def noise(n: int) -> np.ndarray:
-    return np.random.default_rng(n).uniform(-1, 1, n).astype(np.float32)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 64, 240, 255, 256, 1024])

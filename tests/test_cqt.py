@@ -12,12 +12,12 @@ import numpy.typing as npt
 import onnxruntime
 import pytest
 import torch
-from nnAudio.features.cqt import CQT1992v2
 from torch import Tensor
 from torch.nn import functional as F
 
-from bassnet_osc.spec import FRONTEND_INPUTS, FRONTEND_OUTPUTS, PRESETS, CqtSpec, Spec, live, studio
+from bassnet_osc.spec import FRONTEND, PRESETS, CqtSpec, Spec, live, studio
 from export.to_onnx import write_graph
+from training.benchmark import nnaudio
 from training.cqt import Cqt, cqt_frames
 
 CQTS = {name: Cqt(preset().cqt).eval() for name, preset in PRESETS.items()}
@@ -39,16 +39,7 @@ def tone(spec: CqtSpec, k: int, n_samples: int, amplitude: float = 1.0) -> Tenso
 def test_equals_nnaudio() -> None:
     """Centred, gamma 0. Measured: 9e-7 of the largest magnitude, 3e-7 of the norm."""
     spec = studio().cqt
-    reference = CQT1992v2(
-        sr=spec.sample_rate,
-        hop_length=spec.hop_length,
-        fmin=spec.fmin,
-        n_bins=spec.n_bins,
-        bins_per_octave=spec.bins_per_octave,
-        pad_mode="constant",
-        output_format="Magnitude",
-        verbose=False,
-    )
+    reference = nnaudio(spec)
     audio = noise(16_000) + tone(spec, 36, 16_000)
     expected = reference(audio, normalization_type="wrap")[0].T
     got = CQTS["studio"].magnitudes(F.pad(audio, (spec.left, spec.right)))[0]
@@ -203,8 +194,8 @@ def test_onnx_equals_torch(preset: str, tmp_path: Path) -> None:
     cqt = CQTS[preset]
     spec: Spec = PRESETS[preset]()
     shortest = spec.cqt.left + spec.cqt.right
-    path = tmp_path / "frontend.onnx"
-    write_graph(cqt, (noise(shortest + 480, batch=2),), (FRONTEND_INPUTS, FRONTEND_OUTPUTS), path, spec)
+    path = tmp_path / FRONTEND
+    write_graph(cqt, (noise(shortest + 480, batch=2),), path, spec)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for audio in (
         noise(shortest, 3),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fakes import EchoVoice
 
-from bassnet_osc.audio_wire import Block
+from bassnet_osc.frames import Block
 from bassnet_osc.take import Answer, Counters, Take
 
 RATE, N, LATENCY = 48_000, 64, 100

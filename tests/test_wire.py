@@ -6,8 +6,8 @@ import math
 import random
 import struct
 
-import numpy as np
 import pytest
+from datagrams import built, noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
@@ -18,18 +18,6 @@ from bassnet_osc.spec import BassNetError
 from bassnet_osc.wire import Message
 
 AUDIO = "/bassnet/audio/in"
-
-
-def built(address: str, *atoms: tuple[str, object]) -> bytes:
-    """A message by python-osc's own builder, from (type tag, value) pairs."""
-    builder = OscMessageBuilder(address)
-    for tag, value in atoms:
-        builder.add_arg(value, tag)
-    return builder.build().dgram
-
-
-def noise(n: int) -> np.ndarray:
-    return np.random.default_rng(n).uniform(-1, 1, n).astype(np.float32)
 
 
 # --- control -----------------------------------------------------------------------------------------

@@ -52,9 +52,19 @@ class Song:
         """Length of the song in frames."""
         return self.spectra.shape[1]
 
+    @property
+    def bars(self) -> list[dict[str, Any]]:
+        """The measures with their patterns; raises BassNetError for a song without."""
+        bars: list[dict[str, Any]] = self.truth.get("bars") or []
+        if not bars:
+            raise BassNetError(
+                "evaluation needs each measure's pattern (`bars` in truth.json); a song has none: add them"
+            )
+        return bars
+
     def pattern_at(self, seconds: float) -> int:
         """Bass pattern of the bar that sounds at a time (the last bar beyond the end)."""
-        bars = self.truth["bars"]
+        bars = self.bars
         return int(next((bar["pattern"] for bar in bars if seconds < bar["end"]), bars[-1]["pattern"]))
 
 
@@ -75,6 +85,8 @@ def read_truth(folder: Path) -> dict[str, Any]:
         truth: dict[str, Any] = json.loads((folder / "truth.json").read_text())
     except ValueError as error:
         raise BassNetError(f"{folder}/truth.json must be JSON; {error}: render the song again") from error
+    if not isinstance(truth, dict) or not isinstance(truth.get("bass"), list):
+        raise BassNetError(f"{folder}/truth.json must hold the notes as `bass`; it has none: add them")
     return truth
 
 

@@ -62,7 +62,8 @@ def exact_descriptors(
     for note in sorted(notes, key=lambda note: note["onset"]):
         frame = round(note["onset"] * cqt.frame_rate)
         hz = A4_HZ * 2 ** ((note["pitch"] - A4_PITCH) / 12)
-        f0_bin[frame:] = round(cqt.bins_per_octave * np.log2(hz / cqt.fmin))
+        k = round(cqt.bins_per_octave * np.log2(hz / cqt.fmin))
+        f0_bin[frame:] = k if 0 <= k < cqt.n_bins else UNVOICED_BIN  # below A0 there is no bin to learn
         onset[frame : frame + 1] = 1.0
     # By level alone: before a note is heard there is no pitch to learn.
     f0_bin[~LevelGate(spec).process(db, np.zeros(len(db)))] = UNVOICED_BIN

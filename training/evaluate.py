@@ -45,7 +45,7 @@ def evaluation_places(songs: list[Song], spec: Spec) -> Places:
         (s, newest)
         for s, song in enumerate(songs)
         for newest in range(spec.window.window_frames, song.n_frames, EVERY_FRAMES)
-        if label_frame(newest, spec) / spec.cqt.frame_rate < song.truth["bars"][-1]["end"]
+        if label_frame(newest, spec) / spec.cqt.frame_rate < song.bars[-1]["end"]
     ]
 
 

@@ -106,12 +106,16 @@ def blocks_of(encoder: nn.Sequential) -> list[ResidualBlock]:
 class Heads(nn.Module):
     """Descriptors read off the predicted spectrogram: logits of f0 bins, level and onset."""
 
-    def __init__(self, n_channels: int, n_bins: int) -> None:
+    def __init__(self, n_channels: int, n_bins: int, semitone: int) -> None:
         super().__init__()
         self.smooth = nn.Conv2d(n_channels, HEAD_MAPS, (3, 7), padding=(1, 3))
-        # Taps three bins (a semitone) apart: harmonics 2 to 5 lie 12, 19, 24, 28 semitones above f0.
+        # Taps a semitone (in bins) apart: harmonics 2 to 5 lie 12, 19, 24, 28 semitones above f0.
         self.harmonics = nn.Conv2d(
-            HEAD_MAPS, n_channels, (1, HARMONIC_TAPS), padding=(0, 3 * (HARMONIC_TAPS // 2)), dilation=(1, 3)
+            HEAD_MAPS,
+            n_channels,
+            (1, HARMONIC_TAPS),
+            padding=(0, semitone * (HARMONIC_TAPS // 2)),
+            dilation=(1, semitone),
         )
         self.f0_bias = nn.Parameter(torch.zeros(n_bins))
         self.energy = nn.Conv1d(n_channels * n_bins, 2 * HEAD_MAPS, 3, padding=1)
@@ -157,7 +161,7 @@ class VGAE(nn.Module):
         assert isinstance(to_posterior, nn.Linear)
         nn.init.constant_(to_posterior.bias[latent_dim:], START_LOG_VAR)
         self.dec_z = nn.Sequential(nn.Linear(latent_dim, 2 * m), nn.ReLU(), nn.Linear(2 * m, m))
-        self.heads = Heads(spec.window.n_channels, spec.cqt.n_bins)
+        self.heads = Heads(spec.window.n_channels, spec.cqt.n_bins, spec.cqt.bins_per_octave // 12)
 
     def encode(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """mu and log sigma^2 of q(z | x, y), each (B, latent_dim) (Eq. 1, 2)."""
