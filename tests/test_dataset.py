@@ -250,7 +250,17 @@ def test_songs_that_are_no_good_are_refused(tmp_path: Path) -> None:
     folder = fresh("broken truth")
     (folder / "truth.json").write_text('{"bars": [')
     assert "truth.json must be JSON" in refused(folder)
+    folder = fresh("no notes")
+    (folder / "truth.json").write_text('{"bars": []}')
+    assert "must hold the notes as `bass`" in refused(folder)
     assert not list(tmp_path.glob("*/features-*"))
+
+
+def test_a_song_without_measures_can_be_trained_on_but_not_evaluated(song: Song) -> None:
+    bare = replace(song, truth={"bass": []})
+    assert bare.n_frames == song.n_frames
+    with pytest.raises(BassNetError, match="pattern"):
+        bare.pattern_at(0.0)
 
 
 def test_windows_hold_what_they_say() -> None:

@@ -87,3 +87,9 @@ def test_every_pitch_of_the_analysis_has_its_bin() -> None:
     for pitch in (21, 40, 69, 108):
         d = exact_descriptors(audio, [note(0.0, 0.1, pitch)], CQT, DESCRIPTOR)
         assert d.f0_bin[5] == 3 * (pitch - 21)
+
+
+def test_a_note_below_the_lowest_bin_has_no_pitch_to_learn() -> None:
+    """G0, two semitones below A0, sounds but has no class; its onset counts."""
+    d = exact_descriptors(sine(41.2, 0.5, 0.3), [note(0.1, 0.4, 19)], CQT, DESCRIPTOR)
+    assert (d.f0_bin == UNVOICED_BIN).all() and d.onset.sum() == 1

@@ -17,7 +17,7 @@ from bassnet_osc.spec import BassNetError, ModelSpec, Spec, live, studio
 from export import parity, to_onnx
 from export.graphs import DecoderGraph, EncoderGraph, ProbeEncoder, probe_spec
 from export.parity import TOLERANCE, ParityError, report
-from export.to_onnx import write_bundle, write_probe, z_places
+from export.to_onnx import known_data_set, write_bundle, write_probe, z_places
 from training.checkpoint import load_model
 from training.config import TrainConfig
 from training.dataset import load_songs
@@ -215,3 +215,11 @@ def test_places_need_every_pattern(checkpoint: Path, data: Path) -> None:
         song.truth["bars"] = [dict(bar, pattern=0) for bar in song.truth["bars"]]
     with pytest.raises(BassNetError, match=r"must play every pattern; they lack third, fifth"):
         z_places(model, songs, "A1")
+
+
+def test_songs_of_no_known_data_set_are_refused(data: Path) -> None:
+    songs = load_songs(data / "test", tiny(live()))
+    assert known_data_set(songs) == "A1"
+    del songs[0].truth["data_set"]
+    with pytest.raises(BassNetError, match="must name a data set"):
+        known_data_set(songs)

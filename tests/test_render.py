@@ -194,6 +194,12 @@ def test_outputs_must_differ_from_inputs_and_one_another(mix: Path) -> None:
     assert loud(mix).any()
 
 
+def test_the_picture_is_a_png(mix: Path) -> None:
+    with pytest.raises(BassNetError, match=r"end in \.png"):
+        render([mix], mix.with_name("bass.wav"), picture=mix.with_name("b.jpg"))
+    assert not mix.with_name("bass.wav").exists()
+
+
 def test_the_file_of_z_is_no_output(mix: Path) -> None:
     curve = mix.with_name("z.csv")
     curve.write_text("0,-1,0\n")

@@ -121,3 +121,11 @@ def test_level_scale_both_ways() -> None:
     scale = DescriptorSpec()
     assert [scale.db_to_level(db) for db in (-90.0, -60.0, -15.0, 0.0, 6.0)] == [-0.5, 0.0, 0.75, 1.0, 1.1]
     assert [scale.level_to_db(level) for level in (0.0, 0.75, 1.0)] == [-60.0, -15.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "bad", [{"level_floor_db": 0.0}, {"gate_off_db": -30.0}, {"onset_off": 0.6}, {"refractory_frames": -1}]
+)
+def test_impossible_descriptors_are_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(BassNetError, match=next(iter(bad))):
+        replace(live().descriptor, **bad)
