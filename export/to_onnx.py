@@ -28,8 +28,8 @@ from bassnet_osc.spec import DECODER, ENCODER, FORMAT, FRONTEND, GRAPHS, BassNet
 from export.graphs import DecoderGraph, EncoderGraph, ProbeDecoder, ProbeEncoder, probe_spec
 from export.parity import ParityError, check, parity, report
 from training.checkpoint import load_model
-from training.composition import DATA_SETS
 from training.cqt import Cqt
+from training.data_sets import DATA_SETS
 from training.dataset import Song, load_songs
 from training.evaluate import evaluate, pattern_means
 from training.model import VGAE

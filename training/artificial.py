@@ -5,7 +5,7 @@
 Song i lies in OUT/SPLIT/<i>: mix.wav, bass.wav, song.mid, truth.json. It depends on the seed, the data set,
 the split and i alone.
 
-Flow: bassnet_osc.spec, composition, render_midi ◀ artificial.
+Flow: bassnet_osc.spec, data_sets, composition, render_midi ◀ artificial.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ import soxr
 from tqdm import tqdm
 
 from bassnet_osc.spec import BassNetError, CqtSpec
-from training.composition import BEATS_PER_BAR, DATA_SETS, Song, compose
+from training.composition import Song, compose
+from training.data_sets import BEATS_PER_BAR, DATA_SETS
 from training.render_midi import Part, fluidsynth, midi_file, render, soundfont
 
 FLUIDSYNTH_GAIN = 0.4  # of mix and bass alike: the mixes of 220 songs peak at -11.1 to -3.8 dBFS
@@ -77,6 +78,7 @@ def _bars(song: Song) -> list[dict[str, Any]]:
             "end": (i + 1) * bar_s,
             "root": bar.chord.root,
             "quality": bar.chord.quality,
+            "programs": list(song.programs) if bar.chord.program is None else [bar.chord.program],
             "pattern": bar.pattern,
         }
         for i, bar in enumerate(song.bars)

@@ -6,88 +6,38 @@ What the paper leaves open:
   one, the diminished triad included; a chord is never followed by itself.
 - The root is the one pitch of its class in MIDI 48-60; C has two, 48 and 60, and takes either.
 - The pitched programs are the eight of each group but for Orchestra Hit, which is a chord by itself.
-  The two differ; their amplitudes are p and 1 - p, p uniform in [0, 1].
+  The two differ; their amplitudes are p and 1 - p, p uniform in [0, 1]. In A3 both are 1/2.
 - The bass is General MIDI's finger bass. At a bar line its pattern changes with probability 0.1, to any
   of the others. "The octave below the root" is [root - 12, root): degree d sounds 12 below the chord's.
 - Notes sound for nine tenths of their step, all velocities are equal, and a second of decay and
   silence follows the last measure.
 
-Flow: render_midi (Note, Part) ◀ composition ◀ artificial.
+Flow: data_sets, render_midi (Note, Part) ◀ composition ◀ artificial.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from training.data_sets import BEATS_PER_BAR, Chord, DataSet, Pattern
 from training.render_midi import DRUM_CHANNEL, Note, Part
 
-BEATS_PER_BAR = 4
 TEMPO_BPM = (100.0, 200.0)
 SONG_S = 60.0  # seconds that the whole number of measures comes closest to
 TAIL_S = 1.0  # seconds of decay and silence after the last measure
 ROOT_RANGE = (48, 60)  # MIDI, both included
 MODES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}  # semitones above the tonic
-QUALITIES = {(4, 7): "major", (3, 7): "minor", (3, 6): "diminished"}  # third and fifth in semitones
 ORCHESTRA_HIT = 55
 GROUPS = (range(0, 8), range(16, 24), range(24, 32), range(48, 56))  # piano, organ, guitar, ensemble
 PROGRAMS = [p for group in GROUPS for p in group if p != ORCHESTRA_HIT]  # counted from zero
 FINGER_BASS = 33  # counted from zero; the paper does not name its bass
-KICK, SNARE, HI_HAT = 36, 38, 42  # General MIDI drum notes, the hi-hat closed
 VELOCITY = 100
 GATE = 0.9  # part of its step that a note sounds
 P_PATTERN_CHANGE = 0.1  # at each bar line
-
-
-@dataclass(frozen=True)
-class Chord:
-    """A diatonic triad: its root (MIDI) and the song's scale in semitones above that root."""
-
-    root: int
-    scale: tuple[int, ...]
-
-    @property
-    def quality(self) -> str:
-        """major, minor or diminished."""
-        return QUALITIES[self.scale[2], self.scale[4]]
-
-    def pitch(self, degree: int) -> int:
-        """MIDI pitch of a chord degree counted from 1, at or above the root."""
-        return self.root + self.scale[degree - 1]
-
-
-Step = tuple[float, float, int]  # beat within the measure, length in beats, chord degree
-Pattern = Callable[[Chord], Sequence[Step]]
-
-
-def quarters(*degrees: int) -> Pattern:
-    """A bass pattern of one chord degree on each of the four beats, whatever the chord."""
-    return lambda chord: [(float(beat), 1.0, degree) for beat, degree in enumerate(degrees)]
-
-
-EIGHTHS = tuple((beat / 2, HI_HAT) for beat in range(2 * BEATS_PER_BAR))
-ROCK = ((0.0, KICK), (1.0, SNARE), (2.0, KICK), (3.0, SNARE), *EIGHTHS)  # Figure 4, left
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """What sets the data sets apart: the drums of a measure and what each bass pattern plays to a chord."""
-
-    number: int  # in the seed
-    names: tuple[str, ...]  # of the patterns
-    patterns: tuple[Pattern, ...]
-    drums: tuple[tuple[float, int], ...] = ROCK  # beat within the measure, General MIDI drum note
-
-
-DATA_SETS = {
-    "A1": DataSet(
-        number=1,
-        names=("root", "third", "fifth"),
-        patterns=(quarters(1, 1, 1, 1), quarters(3, 3, 3, 3), quarters(5, 5, 5, 5)),
-    )
-}
+P_SWITCH = 0.5  # that another instrument plays the next chord of A3
 
 
 @dataclass(frozen=True)
@@ -108,7 +58,7 @@ class Song:
     programs: tuple[int, int]
     proportion: float
     bars: tuple[Bar, ...]
-    chords: tuple[Note, ...]  # what both programs play
+    chords: tuple[tuple[Note, ...], tuple[Note, ...]]  # what each of the programs plays
     drums: tuple[Note, ...]
     bass: tuple[Note, ...]
 
@@ -124,10 +74,10 @@ class Song:
 
     def mix_parts(self) -> list[Part]:
         """The accompaniment: both pitched programs and the drums."""
-        first, second = self.programs
+        (first, second), (first_notes, second_notes) = self.programs, self.chords
         return [
-            Part("chords 1", 0, first, self.chords, gain=self.proportion),
-            Part("chords 2", 1, second, self.chords, gain=1.0 - self.proportion),
+            Part("chords 1", 0, first, first_notes, gain=self.proportion),
+            Part("chords 2", 1, second, second_notes, gain=1.0 - self.proportion),
             Part("drums", DRUM_CHANNEL, 0, self.drums),
         ]
 
@@ -141,23 +91,32 @@ def compose(rng: np.random.Generator, data_set: DataSet) -> Song:
     tempo_us = round(60e6 / rng.uniform(*TEMPO_BPM))
     tonic = int(rng.integers(12))
     mode = str(rng.choice(list(MODES)))
-    first, second = (int(p) for p in rng.choice(PROGRAMS, size=2, replace=False))
-    proportion = float(rng.uniform())
+    programs, proportion = data_set.switched, 0.5
+    if programs is None:
+        programs = _two_of(rng, PROGRAMS)
+        proportion = float(rng.uniform())
     n_bars = round(SONG_S / (BEATS_PER_BAR * tempo_us / 1e6))
     chords = _chord_sequence(rng, tonic, MODES[mode], n_bars)
+    if data_set.switched:
+        chords = _switched(rng, chords, data_set.switched)
     patterns = _pattern_sequence(rng, len(data_set.patterns), n_bars)
     bars = tuple(Bar(chord, pattern) for chord, pattern in zip(chords, patterns, strict=True))
     return Song(
         tempo_us=tempo_us,
         tonic=tonic,
         mode=mode,
-        programs=(first, second),
+        programs=programs,
         proportion=proportion,
         bars=bars,
-        chords=tuple(_chord_notes(bars)),
+        chords=(_chord_notes(bars, programs[0]), _chord_notes(bars, programs[1])),
         drums=tuple(_drum_notes(n_bars, data_set.drums)),
         bass=tuple(_bass_notes(bars, data_set.patterns)),
     )
+
+
+def _two_of(rng: np.random.Generator, programs: Sequence[int]) -> tuple[int, int]:
+    first, second = rng.choice(programs, size=2, replace=False)
+    return int(first), int(second)
 
 
 def _chord_sequence(rng: np.random.Generator, tonic: int, mode: Sequence[int], n_bars: int) -> list[Chord]:
@@ -167,6 +126,17 @@ def _chord_sequence(rng: np.random.Generator, tonic: int, mode: Sequence[int], n
         chords += [_triad(rng, tonic, mode, degree)] * int(rng.integers(1, 3))
         degree = (degree + int(rng.integers(1, 7))) % 7
     return chords[:n_bars]
+
+
+def _switched(rng: np.random.Generator, chords: Sequence[Chord], programs: tuple[int, int]) -> list[Chord]:
+    """The chords with the program that plays each: at a chord change it may be the other one."""
+    turn = int(rng.integers(2))
+    played: list[Chord] = []
+    for i, chord in enumerate(chords):
+        if i and chord != chords[i - 1] and rng.uniform() < P_SWITCH:
+            turn = 1 - turn
+        played.append(replace(chord, program=programs[turn]))
+    return played
 
 
 def _triad(rng: np.random.Generator, tonic: int, mode: Sequence[int], degree: int) -> Chord:
@@ -184,13 +154,14 @@ def _pattern_sequence(rng: np.random.Generator, n_patterns: int, n_bars: int) ->
     return patterns
 
 
-def _chord_notes(bars: Sequence[Bar]) -> list[Note]:
-    return [
+def _chord_notes(bars: Sequence[Bar], program: int) -> tuple[Note, ...]:
+    return tuple(
         Note(i * BEATS_PER_BAR + beat, GATE, bar.chord.pitch(degree), VELOCITY)
         for i, bar in enumerate(bars)
+        if bar.chord.program in (None, program)
         for beat in range(BEATS_PER_BAR)
         for degree in (1, 3, 5)
-    ]
+    )
 
 
 def _drum_notes(n_bars: int, drums: Sequence[tuple[float, int]]) -> list[Note]:

@@ -5,7 +5,7 @@
 It stays near the artificial songs (training/composition.py): triads in root position on the beat, roots in
 MIDI 48-60, the same kick, snare and hi-hat. The rest (guitar, strings, vibraphone, fills) lies above.
 
-Flow: bassnet_osc.spec, composition, render_midi ◀ demo_mix.
+Flow: bassnet_osc.spec, data_sets, render_midi ◀ demo_mix.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import soundfile
 
 from bassnet_osc.spec import BassNetError
-from training.composition import BEATS_PER_BAR, HI_HAT, KICK, ROCK, SNARE
+from training.data_sets import BEATS_PER_BAR, HI_HAT, KICK, ROCK, SNARE
 from training.render_midi import DRUM_CHANNEL, Audio, Note, Part, midi_file, render
 
 SAMPLE_RATE = 48_000  # Hz
