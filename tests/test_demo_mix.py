@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from training.composition import QUALITIES, ROOT_RANGE
+from training.composition import ROOT_RANGE
+from training.data_sets import QUALITIES
 from training.demo_mix import CHORDS, LAST_BEAT, LAST_CHORD, PEAK_DBFS, SAMPLE_RATE, main, parts
 from training.render_midi import DRUM_CHANNEL
 
