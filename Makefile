@@ -22,7 +22,8 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/pip
 	touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/pip
-	$(PIP) install $(PINS) -e '.[training,device,dev]'
+	$(PIP) install $(PINS) -e '.[training,device,dev,estimators]'
+	$(PIP) install $(PINS) --no-deps --no-build-isolation torchcrepe madmom
 	touch $@ $(VENV)/demo.stamp
 
 $(BIN)/pip:

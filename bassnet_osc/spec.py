@@ -23,6 +23,13 @@ RECEIVE_BUFFER = 1 << 20  # bytes: the usual default holds only 48 blocks of 512
 
 A4_HZ, A4_PITCH = 440.0, 69  # tuning: MIDI pitch 69
 
+# The windows a/b of section 5.3, in the order of Tables 1 and 2.
+PAPER_WINDOWS = ((10, 10), (20, 20), (40, 40), (10, 20), (10, 40), (20, 40), (10, 640), (20, 640), (40, 640))
+PAPER_MAPS = 128  # feature maps of section 5.3
+
+# What 0 dB is: a full-scale sine, or the loudest moment of a song (files alone: a stream cannot know it).
+Reference = Literal["full_scale", "peak"]
+
 # The graphs of a bundle: their files, and the names of their inputs and outputs in order.
 FRONTEND, DECODER, ENCODER = "frontend.onnx", "decoder.onnx", "encoder.onnx"
 GRAPHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -48,6 +55,7 @@ class CqtSpec:
     alignment: Literal["causal", "centred"] = "causal"  # kernels end at the frame, or lie around it
     gamma: float = 5.0  # Hz added to each bin's bandwidth f / Q: shortens the low kernels
     log_gain: float = 100.0  # frames = log1p(log_gain |X|) / log1p(log_gain): a full-scale sine reads 1
+    reference: Reference = "full_scale"  # "peak": the mix is divided by its peak before (section 5.3)
 
     def __post_init__(self) -> None:
         numbers = (self.sample_rate, self.hop_length, self.fmin, self.n_bins, self.bins_per_octave)
@@ -55,6 +63,7 @@ class CqtSpec:
             raise BassNetError(
                 f"a CQT needs positive numbers, causal or centred kernels; got {self}: mend it"
             )
+        _check_reference(self.reference)
         if (top := self.frequencies[-1]) >= self.sample_rate / 2:
             raise BassNetError(
                 f"the CQT's top bin must lie below {self.sample_rate / 2:g} Hz; got {top:.0f} Hz: fewer bins"
@@ -145,12 +154,15 @@ class WindowSpec:
 
 @dataclass(frozen=True)
 class DescriptorSpec:
-    """Scales and thresholds of f0, level and onset (section 4.2)."""
+    """Where f0, level and onset come from, their scales and their thresholds (section 4.2)."""
 
-    level_floor_db: float = -60.0  # level 0; level 1 is 0 dBFS, the power of a full-scale sine
+    source: Literal["notes", "estimators"] = "notes"  # the song's notes, or CREPE and madmom
+    reference: Reference = "full_scale"  # of the level
+    level_floor_db: float = -60.0  # level 0; level 1 is 0 dB, the power of the reference
     level_n_fft: int = 512  # samples of the Hann window whose power is the level: 32 ms
     gate_on_db: float = -40.0  # voiced from here ...
     gate_off_db: float = -46.0  # ... until the level falls below this
+    f0_confidence: float = 0.5  # an estimated f0 of less confidence is none
     onset_on: float = 0.5  # an onset fires when its curve rises through this ...
     onset_off: float = 0.25  # ... and may fire again once it has fallen below this
     refractory_frames: int = 5  # the shortest distance between two onsets
@@ -162,6 +174,9 @@ class DescriptorSpec:
             )
         if self.gate_off_db > self.gate_on_db or self.onset_off > self.onset_on:
             raise BassNetError(f"a gate must close at or below where it opens; got {self}: mend it")
+        if self.source not in ("notes", "estimators"):
+            raise BassNetError(f"source must be notes or estimators; got {self.source!r}: choose one")
+        _check_reference(self.reference)
 
     def level_to_db(self, level: Any) -> Any:
         """Level in [0, 1] to dBFS; a number or an array."""
@@ -259,6 +274,11 @@ def _same_kind(where: str, default: Any, value: Any) -> None:
         raise BassNetError(f"{where} must be finite; got {value!r}: export again")
 
 
+def _check_reference(reference: str) -> None:
+    if reference not in ("full_scale", "peak"):
+        raise BassNetError(f"reference must be full_scale or peak; got {reference!r}: choose one")
+
+
 def live() -> Spec:
     """Causal kernels, end-anchored 10/80 windows: 50 ms plus the resampler (design of this project)."""
     return Spec()
@@ -272,4 +292,22 @@ def studio() -> Spec:
     )
 
 
-PRESETS = {"live": live, "studio": studio}
+def paper() -> Spec:
+    """The paper's data as well (sections 4.1, 4.2, 5.3): a normalised mix, estimated targets; 10/40 windows."""
+    return Spec(
+        cqt=CqtSpec(alignment="centred", gamma=0.0, reference="peak"),
+        window=WindowSpec(n_steps=10, window_frames=40, anchor="centre", taper=10, skip=15),
+        # 80 dB below the loudest moment is where librosa's power_to_db ends.
+        descriptor=DescriptorSpec(source="estimators", reference="peak", level_floor_db=-80.0),
+    )
+
+
+PRESETS = {"live": live, "studio": studio, "paper": paper}
+
+
+def resized(spec: Spec, n_steps: int, window_frames: int) -> Spec:
+    """The spec with a window a/b of another size; a centred one plays its finest frames."""
+    window = dataclasses.replace(spec.window, n_steps=n_steps, window_frames=window_frames)
+    if window.anchor == "centre":
+        window = dataclasses.replace(window, taper=n_steps, skip=(window_frames - n_steps) // 2)
+    return dataclasses.replace(spec, window=window)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -37,6 +38,16 @@ def needs_portaudio() -> None:
         import sounddevice  # noqa: F401
     except (ImportError, OSError):
         pytest.skip("needs PortAudio (pip install sounddevice, Debian package libportaudio2)")
+
+
+@pytest.fixture(scope="session")
+def needs_estimators() -> None:
+    """Skips where CREPE, madmom or mir_eval is missing."""
+    from training.estimators import INSTALL
+
+    for package in ("torchcrepe", "madmom", "mir_eval"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"needs {package} ({INSTALL})")
 
 
 @pytest.fixture(scope="session")

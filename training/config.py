@@ -1,14 +1,23 @@
-"""The knobs of a training run and its learning rate; the model's own numbers are in its Spec."""
+"""The knobs of a training run, the two recipes and the learning rate; the model itself has its Spec.
+
+fast    32 maps, one cycle of AdamW, means with weights: minutes to an hour on two CPU cores
+paper   section 5.3: 128 maps, Adam at 1e-4, sums without weights, until 1000 mini-epochs bring nothing
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from bassnet_osc.spec import PAPER_MAPS, Spec
 from training.objective import Weights
 
-FREE = {"minutes", "out", "device"}  # a resumed run may have others: they change no step
+# A resumed run may have others: its steps are the same, but for how the machine rounds.
+FREE = {"minutes", "out", "device", "devices", "nodes", "command"}
+MINI_EPOCH = 1000  # instances between two validations (section 5.3)
+NO_END = 10**9  # steps: more than any run takes
 
 
 @dataclass(frozen=True)
@@ -17,23 +26,30 @@ class TrainConfig:
 
     data: str  # folder with train/ and validation/
     out: str  # folder of the run
-    steps: int = 3500  # length of the learning-rate schedule
+    recipe: str = "fast"
+    command: str = ""  # that started it
+    steps: int = 1000  # length of the run and of one cycle of the learning rate
     minutes: float = math.inf  # stops earlier than that, wherever the schedule is
-    batch_pairs: int = 20  # pairs of neighbours in a step (section 5.3: batch size 20)
-    learning_rate: float = 2e-3  # peak of a one-cycle schedule; the paper's Adam has 1e-4, constant
-    weight_decay: float = 1e-4  # AdamW
-    kl_warmup: int = 2000  # steps until the KL terms have their weight: at once, the posterior collapses
+    batch_pairs: int = 10  # pairs of neighbours in a step: 20 instances, as in section 5.3
+    learning_rate: float = 4e-3  # peak of the cycle, or constant
+    cycle: bool = True  # one cycle of the learning rate over all steps
+    weight_decay: float = 1e-4  # AdamW; at 0 it is Adam
+    max_gradient_norm: float = 5.0  # a larger gradient is scaled down to it
+    autocast: bool = True  # convolutions in bfloat16
+    kl_warmup: float = 1.0  # share of the steps until the KL terms have their weight: sooner, z collapsed
     gain_db: tuple[float, float] = (-24.0, 6.0)  # random gain of the mix: its level must not matter
     silent: float = 0.02  # share of pairs without any sound: silence in, silence out
-    validate_every: int = 200  # steps
-    patience: int = 10  # validations without improvement until it stops
+    validate_every: int = 100  # steps
+    patience: int = 10  # validations without improvement until it ends
     cross: bool = True  # False is the ablation of section 6.3
     seed: int = 0
     device: str = "cpu"
+    devices: int = 1  # processes on this machine, each with a GPU or with its share of the CPU's cores
+    nodes: int = 1  # machines
     weights: Weights = field(default_factory=Weights)
 
     def differences(self, stored: dict[str, Any]) -> list[str]:
-        """The fields, but for minutes, out and device, that differ from a checkpoint's, as 'seed: 1 != 0'."""
+        """The fields, but for FREE, that differ from a checkpoint's, as 'seed: 1 != 0'."""
         mine, theirs = _by_field(asdict(self)), _by_field(stored)
         return [
             f"{name}: {mine.get(name)!r} != {theirs.get(name)!r}"
@@ -48,10 +64,53 @@ def _by_field(config: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name != "weights"} | weights
 
 
+def fast(config: TrainConfig, spec: Spec) -> tuple[TrainConfig, Spec]:
+    """Few steps at a high learning rate; a normalised mix needs neither random gains nor silence."""
+    if spec.cqt.reference == "peak":
+        config = replace(config, gain_db=(0.0, 0.0), silent=0.0)
+    return config, spec
+
+
+def paper(config: TrainConfig, spec: Spec) -> tuple[TrainConfig, Spec]:
+    """Section 5.3. Its terms have no weights, which presupposes sums over a window: here they are weights.
+
+    The f0 term alone is a mean over the voiced steps times the number of all steps.
+    """
+    spec = replace(spec, model=replace(spec.model, n_maps=PAPER_MAPS))
+    n_steps = float(spec.window.n_channels * spec.window.n_steps)
+    sums = Weights(n_steps * spec.cqt.n_bins, n_steps, n_steps, n_steps, kl=1.0, cross_kl=1.0)
+    return replace(
+        config,
+        steps=NO_END,
+        learning_rate=1e-4,
+        cycle=False,
+        weight_decay=0.0,
+        max_gradient_norm=math.inf,
+        autocast=False,
+        kl_warmup=0.0,
+        gain_db=(0.0, 0.0),
+        silent=0.0,
+        validate_every=MINI_EPOCH // (2 * config.batch_pairs),
+        patience=1000,
+        weights=sums,
+    ), spec
+
+
+RECIPES: dict[str, Callable[[TrainConfig, Spec], tuple[TrainConfig, Spec]]] = {"fast": fast, "paper": paper}
+
+
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """One cycle: linear rise over the first tenth, then half a cosine down to zero."""
+    """One cycle: linear rise over the first tenth, then half a cosine down to zero; or a constant."""
+    if not config.cycle:
+        return config.learning_rate
     rise = config.steps / 10
     if step < rise:
         return config.learning_rate * (step + 1) / rise
     progress = min(1.0, (step - rise) / (config.steps - rise))
     return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+def kl_scale(step: int, config: TrainConfig) -> float:
+    """Rises linearly from 0 to 1 over the warm-up; 1 without one."""
+    rise = config.kl_warmup * config.steps
+    return 1.0 if rise <= step else step / rise

@@ -39,7 +39,10 @@ class Descriptors:
 
 
 def level_db(audio: npt.NDArray[np.float32], cqt: CqtSpec, spec: DescriptorSpec) -> npt.NDArray[np.float64]:
-    """Power around each frame in dBFS, a full-scale sine reading 0; (n_samples,) -> (n_frames,)."""
+    """Power around each frame in dB below the reference: (n_samples,) -> (n_frames,).
+
+    0 dB is a full-scale sine, or with the reference "peak" the loudest frame.
+    """
     n_fft = spec.level_n_fft
     spectrum = librosa.stft(audio, n_fft=n_fft, hop_length=cqt.hop_length, pad_mode="constant")
     power = np.abs(spectrum) ** 2
@@ -47,9 +50,11 @@ def level_db(audio: npt.NDArray[np.float32], cqt: CqtSpec, spec: DescriptorSpec)
     hann = librosa.filters.get_window("hann", n_fft)
     # Parseval gives the mean square under the window; a full-scale sine has 1/2, hence the factor 2.
     mean_square = 2 * both_sides / (n_fft * (hann**2).sum())
-    floor = 10 ** (spec.level_floor_db / 10)
     n_frames = -(-len(audio) // cqt.hop_length)
-    return np.asarray(librosa.power_to_db(mean_square, ref=1.0, amin=floor, top_db=None)[:n_frames])
+    floor = 10 ** (spec.level_floor_db / 10)
+    loudest = float(mean_square.max()) if spec.reference == "peak" else 1.0
+    scaled = mean_square[:n_frames] / (loudest or 1.0)  # silence stays silence
+    return np.asarray(librosa.power_to_db(scaled, ref=1.0, amin=floor, top_db=None))
 
 
 def exact_descriptors(
