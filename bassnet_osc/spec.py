@@ -307,7 +307,8 @@ PRESETS = {"live": live, "studio": studio, "paper": paper}
 
 def resized(spec: Spec, n_steps: int, window_frames: int) -> Spec:
     """The spec with a window a/b of another size; a centred one plays its finest frames."""
-    window = dataclasses.replace(spec.window, n_steps=n_steps, window_frames=window_frames)
-    if window.anchor == "centre":
-        window = dataclasses.replace(window, taper=n_steps, skip=(window_frames - n_steps) // 2)
+    taper, skip = spec.window.taper, spec.window.skip
+    if spec.window.anchor == "centre":
+        taper, skip = n_steps, (window_frames - n_steps) // 2
+    window = WindowSpec(n_steps, window_frames, spec.window.anchor, taper, skip)
     return dataclasses.replace(spec, window=window)

@@ -31,8 +31,8 @@ from training.checkpoint import load_model
 from training.cqt import Cqt
 from training.data_sets import DATA_SETS
 from training.dataset import Song, load_songs
-from training.evaluate import evaluate, pattern_means
-from training.model import VGAE
+from training.metrics import evaluate, pattern_means
+from training.subject import Checkpoint, Subject
 
 OPSET = 17
 
@@ -132,9 +132,9 @@ def write_probe(out: Path) -> dict[str, float]:
     return write_bundle(out, spec, ProbeDecoder(spec).eval(), ProbeEncoder().eval(), card)
 
 
-def z_places(model: VGAE, songs: list[Song], data_set: str) -> dict[str, list[float]]:
+def z_places(subject: Subject, songs: list[Song], data_set: str) -> dict[str, list[float]]:
     """The mean latent of each of the data set's bass patterns, by its name."""
-    names, means = DATA_SETS[data_set].names, pattern_means(model, songs)
+    names, means = DATA_SETS[data_set].names, pattern_means(subject, songs)
     if missing := [name for c, name in enumerate(names) if c not in means]:
         raise BassNetError(
             f"the validation songs must play every pattern; they lack {', '.join(missing)}: make more songs"
@@ -158,10 +158,11 @@ def export_checkpoint(checkpoint: Path, data: Path, out: Path) -> str:
     model, values = load_model(checkpoint)
     test, validation = (load_songs(data / split, model.spec) for split in ("test", "validation"))
     data_set = known_data_set(test)
-    metrics = evaluate(model, test)
+    subject = Checkpoint(model)
+    metrics = evaluate(subject, test)
     n_songs = len(list((data / "train").glob("*/truth.json")))
     card = {
-        "z_places": z_places(model, validation, data_set),  # test songs choose nothing
+        "z_places": z_places(subject, validation, data_set),  # test songs choose nothing
         "trained_on": f"{data_set}: {n_songs} synthetic songs (FluidSynth, FluidR3_GM)",
         "licence": "MIT",
         "training": {

@@ -1,154 +1,193 @@
-"""Metrics of fake models whose right answers are known: the split, the labels and the pitch accuracy."""
+"""The command: one model as JSON, all rows as RESULTS.md, which goes on where it was stopped."""
 
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import replace
+import os
+import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from songs import tiny, write_data
-from torch import Tensor
 
-from bassnet_osc.spec import BassNetError, Spec, live, studio
-from training import evaluate as evaluation
+from bassnet_osc.spec import live
+from training import evaluate as command
+from training import results
+from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import TrainConfig
-from training.dataset import Song, cache_name
-from training.descriptors import Descriptors
-from training.evaluate import evaluate, label_frame, pattern_means
-from training.model import VGAE, Prediction
-from training.objective import UNVOICED_BIN
+from training.features import cache_name
+from training.gallery import CAPTIONS
+from training.results import read_results
 from training.train import train
 
-SPEC = replace(tiny(live()), cqt=replace(live().cqt, n_bins=12))
-N_FRAMES, BAR_FRAMES, F0 = 600, 100, 5
+N_TEST = 10
 
 
-def song(rng: np.random.Generator, relabelled: bool = False) -> Song:
-    """A song whose bass frames tell the pattern of their bar, 0 or 1; `relabelled` swaps the labels."""
-    patterns = np.arange(N_FRAMES // BAR_FRAMES) % 2
-    heard = patterns.repeat(BAR_FRAMES)[:, None] + 0.05 * rng.standard_normal((N_FRAMES, SPEC.cqt.n_bins))
-    labels = 1 - patterns if relabelled else patterns
-    bars = [{"start": i, "end": i + 1, "pattern": int(label)} for i, label in enumerate(labels)]
-    curve = np.ones(N_FRAMES, dtype=np.float32)
-    descriptors = Descriptors(np.full(N_FRAMES, F0), curve, curve)
-    return Song(np.stack([heard, heard]).astype(np.float16), descriptors, {"bars": bars})
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a1."""
+    folder = tmp_path_factory.mktemp("evaluate") / "data"
+    write_data(folder / "a1", n_test=N_TEST)
+    return folder
 
 
-class Listener(VGAE):
-    """Its mu is what the newest bass frame says; its f0 is always the bin `guess`."""
-
-    def __init__(self, spec: Spec, guess: int = F0) -> None:
-        torch.manual_seed(0)
-        super().__init__(spec)
-        self.guess = guess
-        self.eval()
-
-    def encode(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        newest = y[:, 0, -1]
-        return newest[:, :2], torch.zeros_like(newest[:, :2])
-
-    def decode(self, x: Tensor, z: Tensor) -> Prediction:
-        prediction = super().decode(x, z)
-        prediction.f0 = torch.zeros_like(prediction.f0)
-        prediction.f0[..., self.guess] = 1.0
-        return prediction
+@pytest.fixture(scope="module")
+def best(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of a few steps."""
+    out = tmp_path_factory.mktemp("run")
+    return train(TrainConfig(str(data / "a1"), str(out), steps=20, batch_pairs=4), tiny(live()))
 
 
-def songs(n_songs: int, relabelled: set[int]) -> list[Song]:
-    rng = np.random.default_rng(0)
-    return [song(rng, relabelled=i in relabelled) for i in range(n_songs)]
+@pytest.fixture
+def rows(best: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two rows that differ in their seed, in a folder of their own; the songs are there."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    values = load_checkpoint(best)
+    for seed in (0, 1):
+        config = values["config"] | {"seed": seed}
+        save_checkpoint(folder / f"row-{seed}.pt", values | {"config": config})
+    monkeypatch.setattr(command, "RESULTS", folder)
+    monkeypatch.setattr(command, "REPORT", tmp_path / "RESULTS.md")
+    monkeypatch.setattr(results, "missing_songs", lambda *_: {})
+    return folder
 
 
-def test_clear_patterns_are_all_classified() -> None:
-    metrics = evaluate(Listener(SPEC), songs(4, set()))
-    assert metrics["classifier_accuracy"] == 1.0
-    np.testing.assert_allclose(metrics["mu_std"], [0.5, 0.5], atol=0.05)
-    assert metrics["test_songs"] == 4
+def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the rows that will be evaluated from now on."""
+    names: list[str] = []
+    whole = command.evaluate_one
+
+    def counted(row: results.Row, *rest: object) -> results.Row:
+        names.append(row.name)
+        return whole(row, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(command, "evaluate_one", counted)
+    return names
 
 
-def test_pattern_means_are_where_the_patterns_were_put() -> None:
-    """By the pattern's number; a pattern that no song plays has none."""
-    data = songs(4, set())
-    means = pattern_means(Listener(SPEC), data)
-    assert set(means) == {0, 1}
-    np.testing.assert_allclose(means[0], [0, 0], atol=0.05)
-    np.testing.assert_allclose(means[1], [1, 1], atol=0.05)
-    for one in data:
-        one.truth["bars"] = [dict(bar, pattern=2 * bar["pattern"]) for bar in one.truth["bars"]]
-    assert set(pattern_means(Listener(SPEC), data)) == {0, 2}
-
-
-def test_fitted_on_one_half_and_scored_on_the_other() -> None:
-    """In the second half the labels are swapped: a classifier that had seen it could not be all wrong."""
-    assert evaluate(Listener(SPEC), songs(4, {2, 3}))["classifier_accuracy"] == 0.0
-
-
-def test_accuracy_counts_the_second_half() -> None:
-    """One of its four songs contradicts the first half."""
-    assert evaluate(Listener(SPEC), songs(8, {5}))["classifier_accuracy"] == pytest.approx(0.75)
-
-
-@pytest.mark.parametrize(("guess", "accuracy"), [(F0, 1.0), (F0 + 1, 1.0), (F0 - 1, 1.0), (F0 + 2, 0.0)])
-def test_pitch_is_right_within_a_bin(guess: int, accuracy: float) -> None:
-    """A bin is a third of a semitone."""
-    assert evaluate(Listener(SPEC, guess), songs(2, set()))["pitch_accuracy"] == accuracy
-
-
-def test_label_is_at_the_full_resolution() -> None:
-    """The newest frame of a live window; the middle of a studio window of 40 frames."""
-    assert label_frame(100, live()) == 100
-    assert label_frame(100, studio()) == 80
-
-
-def test_windows_lie_inside_the_bars() -> None:
-    """The tail of a song, after its last bar, has no pattern."""
-    short = songs(1, set())[0]
-    short.truth["bars"] = short.truth["bars"][:3]
-    newest = [frame for _, frame in evaluation.evaluation_places([short], SPEC)]
-    assert newest[0] == SPEC.window.window_frames
-    assert max(newest) < 3 * BAR_FRAMES
-    assert max(newest) >= 3 * BAR_FRAMES - evaluation.EVERY_FRAMES
-
-
-def test_losses_do_not_depend_on_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does the pitch accuracy, though batches hold few voiced frames or none. Measured: 2e-7."""
-    model, data = Listener(SPEC), songs(2, set())
-    data[0].descriptors.f0_bin[:170] = UNVOICED_BIN
-    data[1].descriptors.f0_bin[::3] = UNVOICED_BIN
-    data[1].descriptors.f0_bin[300:] = F0 + 4  # so that the voiced frames are not alike
-    places = evaluation.evaluation_places(data, SPEC)
-    _, whole, accuracy = evaluation.latents_and_losses(model, data, places)
-    assert len(places) < evaluation.BATCH and all(math.isfinite(value) for value in whole.values())
-    for size in (1, 3, 20):
-        monkeypatch.setattr(evaluation, "BATCH", size)
-        _, parts, accuracy_of_parts = evaluation.latents_and_losses(model, data, places)
-        assert parts == pytest.approx(whole, rel=1e-5)
-        assert accuracy_of_parts == accuracy
-
-
-def test_one_song_cannot_be_halved() -> None:
-    with pytest.raises(BassNetError, match=r"two songs or more.* got 1"):
-        evaluate(Listener(SPEC), songs(1, set()))
-
-
-def test_the_command_prints_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A run of a few steps, tested."""
-    spec, data = tiny(live()), write_data(tmp_path / "data", n_test=6)
-    best = train(TrainConfig(str(data), str(tmp_path / "run"), steps=20, batch_pairs=4), spec)
-    assert evaluation.main(["--checkpoint", str(best), "--data", str(data)]) == 0
+def test_a_checkpoint_prints_json(best: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--checkpoint", str(best), "--data", str(data / "a1")]) == 0
     metrics = json.loads(capsys.readouterr().out)
-    assert metrics["test_songs"] == 6
-    assert (data / "test" / "0000" / cache_name(spec)).exists()
+    assert metrics["test_songs"] == N_TEST and 0 <= metrics["classifier_accuracy"] <= 1
+    assert (data / "a1" / "test" / "0000" / cache_name(tiny(live()))).exists()
+
+
+def test_all_rows_become_tables_and_figures(
+    rows: Path, data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second run evaluates nothing and says the same; lost latents or --again evaluate once more."""
+    run = ["--all", "--data", str(data)]
+    assert command.main(run) == 0
+    assert capsys.readouterr().out == f"{command.REPORT}\n"
+    text, stored = command.REPORT.read_text(), (rows / "results.json").read_text()
+    assert "(2) | not run | not run | not run |" in text  # two seeds of live 4/8 on A1
+    for number in range(5, 9):
+        assert f"figure-{number}.png" in text
+        assert (rows / f"figure-{number}.png").read_bytes().startswith(b"\x89PNG")
+    names = evaluated(monkeypatch)
+    monkeypatch.setattr(command, "draw_all", lambda *_: CAPTIONS)  # they are drawn, that will do
+    assert command.main(run) == 0
+    assert names == []
+    assert (command.REPORT.read_text(), (rows / "results.json").read_text()) == (text, stored)
+    lost = read_results(rows / "results.json")[1]
+    results.latents_path(data, lost).unlink()
+    assert command.main(run) == 0
+    assert names == ["row-1"]
+    assert command.main([*run, "--again"]) == 0
+    assert names == ["row-1", "row-0", "row-1"]
+    assert not list(rows.glob("*.unfinished"))
+
+
+def test_a_stopped_run_goes_on(
+    rows: Path, data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in the second row: the first one is kept."""
+    shutil.rmtree(data / "latents", ignore_errors=True)
+    whole = command.evaluate_one
+
+    def stopped(row: results.Row, *rest: object) -> results.Row:
+        if row.name == "row-1":
+            raise KeyboardInterrupt
+        return whole(row, *rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(command, "evaluate_one", stopped)
+        assert command.main(["--all", "--data", str(data)]) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert [row.name for row in read_results(rows / "results.json")] == ["row-0"]
+    names = evaluated(monkeypatch)
+    assert [row.name for row in command.evaluate_rows(data, rows, again=False)] == ["row-0", "row-1"]
+    assert names == ["row-1"]
+
+
+def test_a_row_says_what_made_it(rows: Path, best: Path) -> None:
+    row, subject = results.open_row(rows / "row-1.pt")
+    assert subject.spec == tiny(live())
+    assert (row.name, row.data_set, row.songs, row.preset) == ("row-1", "A1", 2, "live")
+    assert (row.window, row.cross, row.recipe, row.maps, row.seed) == ((4, 8), True, "fast", 4, 1)
+    assert row.steps == load_checkpoint(best)["step"]
+
+
+def test_missing_songs_are_rendered(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them with the seed of the tables, and only where some are missing."""
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(results, "generate", lambda *arguments: asked.append(arguments))
+    for missing in ({}, {data: None}):
+        monkeypatch.setattr(results, "missing_songs", lambda *_, missing=missing: missing)
+        assert len(results.songs_of(data, "A1", tiny(live()))) == N_TEST
+    assert asked == [("A1", "test", results.TEST_SONGS, 0, data / "a1", os.cpu_count())]
+
+
+@pytest.mark.parametrize("content", [b"no checkpoint", b""])
+def test_a_damaged_row_is_one_clear_line(
+    content: bytes, rows: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (rows / "row-2.pt").write_bytes(content)
+    assert command.main(["--all", "--data", str(data)]) == 2
+    error = capsys.readouterr().err
+    assert "row-2.pt must be a checkpoint" in error and error.count("\n") == 1
+    assert not command.REPORT.exists()
+
+
+def test_a_row_of_other_songs_is_one_clear_line(
+    rows: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = load_checkpoint(rows / "row-0.pt")
+    save_checkpoint(rows / "row-0.pt", values | {"trained_on": {"data_set": None, "songs": 3}})
+    assert command.main(["--all", "--data", str(data)]) == 2
+    error = capsys.readouterr().err
+    assert "must be trained on one of A1, A2, A3, A4; got None" in error and error.count("\n") == 1
+
+
+def test_damaged_results_are_one_clear_line(
+    rows: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (rows / "results.json").write_text("[{}]")
+    assert command.main(["--all", "--data", str(data)]) == 2
+    error = capsys.readouterr().err
+    assert "results.json must hold the rows' metrics" in error and error.count("\n") == 1
+
+
+def test_no_rows_is_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "RESULTS", tmp_path)
+    assert command.main(["--all", "--data", str(tmp_path)]) == 2
+    assert "must hold models as *.pt; it has none" in capsys.readouterr().err
 
 
 def test_bad_paths_are_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "notes.txt").write_text("no checkpoint")
     for name in ("none.pt", "notes.txt"):
-        assert evaluation.main(["--checkpoint", str(tmp_path / name), "--data", str(tmp_path)]) == 2
+        assert command.main(["--checkpoint", str(tmp_path / name), "--data", str(tmp_path)]) == 2
         error = capsys.readouterr().err
         assert f"{name} must be a checkpoint" in error
         assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["--checkpoint", "a.pt"], ["--checkpoint", "a.pt", "--all"]])
+def test_it_says_what_it_needs(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        command.main(arguments)
+    assert stop.value.code == 2

@@ -21,9 +21,10 @@ from export.to_onnx import known_data_set, write_bundle, write_probe, z_places
 from training.checkpoint import load_model
 from training.config import TrainConfig
 from training.dataset import load_songs
-from training.evaluate import evaluate, pattern_means
+from training.metrics import evaluate, pattern_means
 from training.model import VGAE
 from training.multires import compress, expand
+from training.subject import Checkpoint
 from training.train import train
 
 CARD = {"z_places": {"home": [0.0, 0.0]}, "trained_on": "nothing", "licence": "MIT"}
@@ -159,7 +160,7 @@ def test_a_failed_rename_brings_the_old_bundle_back(tmp_path: Path, monkeypatch:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Songs of sines that play every pattern."""
-    return write_data(tmp_path_factory.mktemp("data"), n_validation=3, n_test=6)
+    return write_data(tmp_path_factory.mktemp("data"), n_validation=3, n_test=10)
 
 
 @pytest.fixture(scope="module")
@@ -183,8 +184,8 @@ def test_a_checkpoint_becomes_a_bundle(
     model, _ = load_model(checkpoint)
     assert bundle.spec == model.spec and bundle.card["training"]["steps"] == 2
     test, validation = (load_songs(data / split, model.spec) for split in ("test", "validation"))
-    assert bundle.card["metrics"] == json.loads(json.dumps(evaluate(model, test)))
-    means = pattern_means(model, validation)
+    assert bundle.card["metrics"] == json.loads(json.dumps(evaluate(Checkpoint(model), test)))
+    means = pattern_means(Checkpoint(model), validation)
     assert bundle.z_places == {name: tuple(means[c]) for c, name in enumerate(("root", "third", "fifth"))}
     windows, z = torch.rand(1, bundle.spec.window.window_frames, bundle.spec.cqt.n_bins), torch.ones(1, 2)
     with torch.no_grad():
@@ -214,7 +215,7 @@ def test_places_need_every_pattern(checkpoint: Path, data: Path) -> None:
     for song in songs:
         song.truth["bars"] = [dict(bar, pattern=0) for bar in song.truth["bars"]]
     with pytest.raises(BassNetError, match=r"must play every pattern; they lack third, fifth"):
-        z_places(model, songs, "A1")
+        z_places(Checkpoint(model), songs, "A1")
 
 
 def test_songs_of_no_known_data_set_are_refused(data: Path) -> None:

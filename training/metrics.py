@@ -1,0 +1,187 @@
+"""Metrics of a trained model on test songs: Table 1's cross-entropies and Table 2's classifier.
+
+Test songs have seeds of their own and choose nothing: classifiers are fitted on the first half of them and
+scored on the second half; the mean latents of the patterns, which are shipped, are for other songs.
+
+Flow: subject, places, ceiling ◀ metrics ◀ evaluate, figures, export.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from bassnet_osc.spec import BassNetError
+from training.ceiling import ceiling
+from training.dataset import Song, Windows, compressed, cut_windows
+from training.objective import UNVOICED_BIN, Targets
+from training.places import Ints, Places, evaluation_places, first_half, patterns, settled
+from training.subject import Guess, Subject
+
+BATCH = 50  # windows
+DELAYS = range(0, 61, 5)  # frames that the label of an end-anchored window is tried back
+PITCH_BINS = 1  # an f0 is right within as many bins: a third of a semitone
+
+Latents = npt.NDArray[np.float64]
+
+
+@dataclass
+class Observations:
+    """mu of each place (n, latent_dim), and the means of the losses and the pitch accuracy by their names."""
+
+    mu: Latents
+    means: dict[str, float]
+
+
+def batches(
+    subject: Subject, songs: Sequence[Song], places: Places, task: str
+) -> Iterator[tuple[Windows, Targets]]:
+    """The windows at the places, BATCH at a time, and what should come out; shows a progress bar."""
+    starts = range(0, len(places), BATCH)
+    for i in tqdm(starts, desc=task, unit="batch", disable=None, leave=False):
+        windows = cut_windows(list(songs), places[i : i + BATCH], subject.spec)
+        yield windows, compressed(windows, subject.spec)[1]
+
+
+def encode_places(subject: Subject, songs: Sequence[Song], places: Places, task: str = "latents") -> Latents:
+    """mu of each place (n, latent_dim)."""
+    mus = [subject.encode(windows).numpy() for windows, _ in batches(subject, songs, places, task)]
+    return np.concatenate(mus).astype(np.float64)
+
+
+def observe(subject: Subject, songs: Sequence[Song], places: Places, task: str = "test") -> Observations:
+    """Runs the model once over all windows.
+
+    A mean is one over all windows and steps, for f0 over all voiced steps; batches do not matter.
+    """
+    mus, sums, counts = [], defaultdict[str, float](float), defaultdict[str, int](int)
+    for windows, targets in batches(subject, songs, places, task):
+        mu, guess = subject.rebuild(windows)
+        mus.append(mu.numpy())
+        for name, (value, count) in _sums(guess, targets).items():
+            sums[name] += value
+            counts[name] += count
+    means = {name: value / max(1, counts[name]) for name, value in sums.items()}
+    return Observations(np.concatenate(mus).astype(np.float64), means)
+
+
+def _sums(guess: Guess, targets: Targets) -> dict[str, tuple[float, int]]:
+    """Sums over a batch and the numbers of their elements; `finest` is the channel of full resolution."""
+    finest = slice(0, 1)
+    found = {f"loss_{name}_finest": value for name, value in _losses(guess, targets, finest).items()}
+    if guess.f0.shape[1] == targets.f0.shape[1]:
+        found |= {f"loss_{name}": value for name, value in _losses(guess, targets, slice(None)).items()}
+    for name, target in (("level", targets.level[:, finest]), ("onset", targets.onset[:, finest])):
+        entropy = F.binary_cross_entropy(target, target, reduction="sum")
+        found[f"floor_{name}"] = float(entropy), target.numel()
+    f0 = targets.f0[:, 0]
+    right = (guess.f0[:, 0].argmax(dim=-1) - f0).abs() <= PITCH_BINS
+    voiced = f0 != UNVOICED_BIN
+    found["pitch_accuracy"] = float((right & voiced).sum()), int(voiced.sum())
+    return found
+
+
+def _losses(guess: Guess, targets: Targets, part: slice) -> dict[str, tuple[float, int]]:
+    f0 = targets.f0[:, part].flatten()
+    logits = guess.f0[:, part].flatten(0, 2)
+    f0_sum = F.cross_entropy(logits, f0, ignore_index=UNVOICED_BIN, reduction="sum")
+    return {
+        "f0": (float(f0_sum), int((f0 != UNVOICED_BIN).sum())),
+        "level": _bce_sum(guess.level[:, part], targets.level[:, part]),
+        "onset": _bce_sum(guess.onset[:, part], targets.onset[:, part]),
+    }
+
+
+def _bce_sum(logits: Tensor, target: Tensor) -> tuple[float, int]:
+    return float(F.binary_cross_entropy_with_logits(logits, target, reduction="sum")), target.numel()
+
+
+def classifier(mu: Latents, labels: Ints) -> Pipeline:
+    """Table 2's quadratic classifier of patterns; scaled before, so that a small z is not called singular."""
+    try:
+        return make_pipeline(StandardScaler(), QuadraticDiscriminantAnalysis()).fit(mu, labels)
+    except (ValueError, np.linalg.LinAlgError) as error:
+        raise BassNetError(
+            "the classifier needs several windows of each pattern in the first half of the songs, and a "
+            f"z that varies; {' '.join(str(error).split())}: make more songs or train longer"
+        ) from error
+
+
+def _score(fitted: Pipeline, mu: Latents, labels: Ints) -> float | None:
+    return float(fitted.score(mu, labels)) if len(mu) else None
+
+
+def classifier_metrics(
+    subject: Subject, songs: Sequence[Song], places: Places, mu: Latents
+) -> dict[str, float | None]:
+    """How well mu tells the pattern: of every window, of settled ones, and some frames before the newest.
+
+    The delay, of end-anchored windows alone, is the one that suits the first half of the songs best.
+    """
+    spec, fit = subject.spec, first_half(songs, places)
+    labels = patterns(songs, places, spec)
+    score = ~fit
+    calm = score & settled(songs, places, spec)
+    now = classifier(mu[fit], labels[fit])
+    found = {
+        "classifier_accuracy": _score(now, mu[score], labels[score]),
+        "classifier_settled": _score(now, mu[calm], labels[calm]),
+        "settled_share": float(calm.sum() / score.sum()),
+    }
+    if spec.window.anchor == "centre":
+        return found | {"classifier_delayed": None, "label_delay_frames": None}
+    earlier = {delay: patterns(songs, places, spec, delay) for delay in DELAYS}
+    by_delay = {delay: classifier(mu[fit], then[fit]) for delay, then in earlier.items()}
+    best = max(DELAYS, key=lambda delay: by_delay[delay].score(mu[fit], earlier[delay][fit]))
+    delayed = _score(by_delay[best], mu[score], earlier[best][score])
+    return found | {"classifier_delayed": delayed, "label_delay_frames": best}
+
+
+def metrics(subject: Subject, songs: Sequence[Song], places: Places, seen: Observations) -> dict[str, Any]:
+    """The metrics of what was observed at the places; None for what the subject or the songs do not tell."""
+    fit = first_half(songs, places)
+    unknown: dict[str, float | None] = {f"loss_{name}": None for name in ("f0", "level", "onset")}
+    return {
+        "test_songs": len(songs),
+        "test_windows": len(places),
+        **classifier_metrics(subject, songs, places, seen.mu),
+        "ceiling": ceiling(
+            songs, [place for place, fitted in zip(places, fit, strict=True) if not fitted], subject.spec
+        ),
+        **unknown,
+        **seen.means,
+        "mu_std": seen.mu.std(axis=0).tolist(),
+    }
+
+
+def check_halves(songs: Sequence[Song]) -> None:
+    """Raises BassNetError where a classifier could not be fitted on some songs and scored on others."""
+    if len(songs) < 2:
+        raise BassNetError(
+            f"a test needs two songs or more, half of them to fit the classifier; got {len(songs)}: make more"
+        )
+
+
+def evaluate(subject: Subject, songs: Sequence[Song]) -> dict[str, Any]:
+    """Metrics of a model on two or more test songs."""
+    check_halves(songs)
+    places = evaluation_places(songs, subject.spec)
+    return metrics(subject, songs, places, observe(subject, songs, places))
+
+
+def pattern_means(subject: Subject, songs: Sequence[Song]) -> dict[int, list[float]]:
+    """The mean latent of each bass pattern that the songs play."""
+    places = evaluation_places(songs, subject.spec)
+    mu, labels = encode_places(subject, songs, places), patterns(songs, places, subject.spec)
+    return {int(c): mu[labels == c].mean(axis=0).tolist() for c in np.unique(labels)}

@@ -1,0 +1,76 @@
+"""Where test windows lie and what is true there: bars, patterns, and whether a window holds one alone.
+
+A frame i is the moment i / frame_rate. The label of a window is the bass pattern at one of its frames: the
+newest one where the window is end-anchored, else the centre.
+
+Flow: dataset ◀ places ◀ ceiling, metrics, figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bassnet_osc.spec import Spec
+from training.dataset import Song
+
+EVERY_FRAMES = 61  # distance of the windows: prime, so that they fall on all parts of a beat
+
+Places = list[tuple[int, int]]  # windows: (song, newest frame)
+Ints = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+
+def label_frame(newest: int, spec: Spec) -> int:
+    """The frame whose pattern labels a window: its newest (end-anchored) or its centre."""
+    return newest if spec.window.anchor == "end" else newest - spec.window.window_frames // 2
+
+
+def finest_frames(spec: Spec) -> slice:
+    """The frames of a window that its finest channel holds."""
+    a, b = spec.window.n_steps, spec.window.window_frames
+    start = b - a if spec.window.anchor == "end" else (b - a) // 2
+    return slice(start, start + a)
+
+
+def evaluation_places(songs: Sequence[Song], spec: Spec) -> Places:
+    """Windows that lie inside the songs, their labels inside the bars."""
+    return [
+        (s, newest)
+        for s, song in enumerate(songs)
+        for newest in range(spec.window.window_frames, song.n_frames, EVERY_FRAMES)
+        if label_frame(newest, spec) / spec.cqt.frame_rate < song.bars[-1]["end"]
+    ]
+
+
+def bar_numbers(song: Song, spec: Spec) -> Ints:
+    """The bar that sounds at each frame (n_frames,); the last one beyond its end."""
+    ends = [bar["end"] for bar in song.bars]
+    at = np.searchsorted(ends, np.arange(song.n_frames) / spec.cqt.frame_rate, side="right")
+    return np.minimum(at, len(ends) - 1)
+
+
+def frame_patterns(song: Song, spec: Spec) -> Ints:
+    """The bass pattern at each frame (n_frames,)."""
+    return np.array([bar["pattern"] for bar in song.bars])[bar_numbers(song, spec)]
+
+
+def patterns(songs: Sequence[Song], places: Places, spec: Spec, delay: int = 0) -> Ints:
+    """The label of each place (n,), or the pattern `delay` frames before it."""
+    by_frame = [frame_patterns(song, spec) for song in songs]
+    return np.array([by_frame[s][max(0, label_frame(newest, spec) - delay)] for s, newest in places])
+
+
+def settled(songs: Sequence[Song], places: Places, spec: Spec) -> Booleans:
+    """Whether the pattern stays the same over all frames of a window (n,)."""
+    by_frame = [frame_patterns(song, spec) for song in songs]
+    changes = [np.cumsum(np.diff(pattern, prepend=pattern[0]) != 0) for pattern in by_frame]
+    oldest = spec.window.window_frames - 1
+    return np.array([changes[s][newest] == changes[s][newest - oldest] for s, newest in places])
+
+
+def first_half(songs: Sequence[Song], places: Places) -> Booleans:
+    """Whether a place lies in the first half of the songs (n,): the half that classifiers are fitted on."""
+    return np.array([s < len(songs) // 2 for s, _ in places])
