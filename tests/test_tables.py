@@ -100,7 +100,7 @@ def test_without_rows_all_is_not_run_and_the_paper_is_there() -> None:
             assert line[4] == "not run"
         assert lines(accuracies, size)[0][2:] == [f"{value:.3f}" for value in ACCURACIES[window]]
     assert accuracies.count("not run") == len(PAPER_WINDOWS) * len(DATA_SET_NAMES)
-    assert lines(ablation_table([]), "| paper, regular")[0][1:] == [
+    assert lines(ablation_table([]), "| 40/40 | paper, regular")[0][2:] == [
         f"{value:.3f}" for value in ACCURACIES_WITHOUT_CROSS
     ]
     assert ablation_table([]).count("not run") == 2 * len(DATA_SET_NAMES)
@@ -133,11 +133,13 @@ def test_live_rows_tell_delay_and_ceiling() -> None:
     assert "| ceiling | not run | not run | not run | 0.987 |" in text
 
 
-def test_the_ablation_is_apart() -> None:
-    rows = [row(window=(40, 40), cross=False, metrics={"classifier_accuracy": 0.4}), row(1, window=(40, 40))]
-    text = ablation_table(rows)
-    assert lines(text, "| ours, regular: fast")[0][1] == "0.400"
-    assert lines(text, "| ours, cross: fast")[0][1] == "0.900"
+@pytest.mark.parametrize("window", [(40, 40), (10, 40)])
+def test_the_ablation_is_apart(window: tuple[int, int]) -> None:
+    """At the paper's window or another one, which then has a line of its own."""
+    rows = [row(window=window, cross=False, metrics={"classifier_accuracy": 0.4}), row(1, window=window)]
+    text, size = ablation_table(rows), f"| {window[0]}/{window[1]} |"
+    assert lines(text, f"{size} ours, regular: fast")[0][2] == "0.400"
+    assert lines(text, f"{size} ours, cross: fast")[0][2] == "0.900"
     assert "0.400" not in accuracy_table(rows) + loss_tables(rows)
 
 

@@ -36,6 +36,7 @@ class TrainConfig:
     weight_decay: float = 1e-4  # AdamW; at 0 it is Adam
     max_gradient_norm: float = 5.0  # a larger gradient is scaled down to it
     autocast: bool = True  # convolutions in bfloat16
+    cross_warmup: float = 0.5  # share of the steps until all pairs are swapped: z is in use sooner
     kl_warmup: float = 1.0  # share of the steps until the KL terms have their weight: sooner, z collapsed
     gain_db: tuple[float, float] = (-24.0, 6.0)  # random gain of the mix: its level must not matter
     silent: float = 0.02  # share of pairs without any sound: silence in, silence out
@@ -87,6 +88,7 @@ def paper(config: TrainConfig, spec: Spec) -> tuple[TrainConfig, Spec]:
         weight_decay=0.0,
         max_gradient_norm=math.inf,
         autocast=False,
+        cross_warmup=0.0,
         kl_warmup=0.0,
         gain_db=(0.0, 0.0),
         silent=0.0,
@@ -111,6 +113,14 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 
 def kl_scale(step: int, config: TrainConfig) -> float:
-    """Rises linearly from 0 to 1 over the warm-up; 1 without one."""
-    rise = config.kl_warmup * config.steps
-    return 1.0 if rise <= step else step / rise
+    """Share of their weight that the KL terms have at a step."""
+    return _ramp(step, config.kl_warmup * config.steps)
+
+
+def swapped_share(step: int, config: TrainConfig) -> float:
+    """Probability that a pair is rebuilt with each other's z at a step, not with its own."""
+    return _ramp(step, config.cross_warmup * config.steps)
+
+
+def _ramp(step: int, length: float) -> float:
+    return 1.0 if length <= step else step / length

@@ -1,42 +1,29 @@
-"""Songs on disk -> cached frames and descriptors -> batches of neighbouring windows.
+"""Songs with their features -> batches of neighbouring windows.
 
-A song is a folder with mix.wav, bass.wav and truth.json (training/artificial.py). Its frames and descriptors
-are computed once and kept beside it in a folder named by the spec they were made with, so a cache of other
-numbers is never read. Windows are cut on the fly; zeros lie outside the song.
+Windows are cut on the fly; zeros lie outside the song.
+
+Flow: features -> dataset -> run, metrics, export.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import os
-import shutil
-import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from bassnet_osc.spec import BassNetError, Spec
-from training.cqt import Cqt, cqt_frames
-from training.descriptors import Descriptors, exact_descriptors
+from training.descriptors import Descriptors
+from training.features import cache_name, compute_all, read_truth
 from training.multires import compress, compress_f0, max_pair
 from training.objective import UNVOICED_BIN, Targets
 
 NEIGHBOUR_S = 5.0  # seconds: how far apart the two windows of a pair may lie (section 5.3)
-
-
-def cache_name(spec: Spec) -> str:
-    """Folder of a song's features: changes with every number that they depend on."""
-    text = json.dumps([asdict(spec.cqt), asdict(spec.descriptor)], sort_keys=True)
-    return "features-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @dataclass
@@ -68,54 +55,6 @@ class Song:
         return int(next((bar["pattern"] for bar in bars if seconds < bar["end"]), bars[-1]["pattern"]))
 
 
-def read_mono(path: Path, sample_rate: int) -> npt.NDArray[np.float32]:
-    """A mono file at the analysis rate."""
-    try:
-        audio, rate = soundfile.read(path, dtype="float32")
-    except soundfile.LibsndfileError as error:
-        raise BassNetError(f"{path} must be an audio file; {error}: render the song again") from error
-    if rate != sample_rate or audio.ndim != 1:
-        raise BassNetError(f"{path} must be mono at {sample_rate} Hz; got {rate} Hz: render the song again")
-    return np.asarray(audio)
-
-
-def read_truth(folder: Path) -> dict[str, Any]:
-    """truth.json of a song."""
-    try:
-        truth: dict[str, Any] = json.loads((folder / "truth.json").read_text())
-    except ValueError as error:
-        raise BassNetError(f"{folder}/truth.json must be JSON; {error}: render the song again") from error
-    if not isinstance(truth, dict) or not isinstance(truth.get("bass"), list):
-        raise BassNetError(f"{folder}/truth.json must hold the notes as `bass`; it has none: add them")
-    return truth
-
-
-@torch.no_grad()
-def compute_features(folder: Path, spec: Spec, cqt: Cqt) -> None:
-    """Writes the feature folder of one song, whole or not at all."""
-    target = folder / cache_name(spec)
-    if target.exists():
-        return
-    mix, bass = (read_mono(folder / f"{name}.wav", spec.cqt.sample_rate) for name in ("mix", "bass"))
-    if len(mix) != len(bass):
-        raise BassNetError(
-            f"{folder}: mix.wav and bass.wav must be equally long; got {len(mix)} and {len(bass)} samples: "
-            "render the song again"
-        )
-    spectra = torch.stack([cqt_frames(cqt, torch.from_numpy(audio)) for audio in (mix, bass)])
-    d = exact_descriptors(bass, read_truth(folder)["bass"], spec.cqt, spec.descriptor)
-    unfinished = Path(tempfile.mkdtemp(dir=folder, prefix="unfinished-"))
-    try:
-        np.save(unfinished / "spectra.npy", spectra.half().numpy())
-        np.savez(unfinished / "descriptors.npz", f0_bin=d.f0_bin, level=d.level, onset=d.onset)
-        os.rename(unfinished, target)
-    except OSError:
-        if not target.exists():  # else another process was faster: its features are the same
-            raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)  # nothing is left there after the rename
-
-
 def load_song(folder: Path, spec: Spec) -> Song:
     """A song whose features are cached."""
     with np.load(folder / cache_name(spec) / "descriptors.npz") as d:
@@ -132,9 +71,7 @@ def load_songs(folder: Path, spec: Spec) -> list[Song]:
             f"{folder} must hold song folders with truth.json; it has none: make them with "
             f"`python -m training.artificial --split {folder.name} --songs 40 --out {folder.parent}`"
         )
-    cqt = Cqt(spec.cqt)
-    for song in tqdm(folders, desc=f"features of {folder.name}", disable=None):
-        compute_features(song, spec, cqt)
+    compute_all(folders, spec, f"features of {folder.name}")
     return [load_song(song, spec) for song in folders]
 
 

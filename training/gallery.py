@@ -22,7 +22,7 @@ from training.paper import ABLATION_WINDOW, DATA_SET_NAMES, RELATIVE_PITCH_WINDO
 from training.places import Ints, bar_numbers, evaluation_places, finest_frames, label_frame
 from training.results import Evaluated, Row, latents_path, load_latents, songs_of
 from training.subject import Subject, load_subject
-from training.tables import first_of_each_kind, of, size, windows
+from training.tables import ablation_windows, first_of_each_kind, of, size, windows
 
 MAX_POINTS = 1500  # of a plane
 TRACK_EVERY = 5  # frames between two points of a trajectory
@@ -60,14 +60,10 @@ def draw_all(rows: Sequence[Row], results: Path, data: Path) -> dict[str, str]:
         return subject, songs_of(data, row.data_set, subject.spec)
 
     draw_planes(results / "figure-5.png", of(rows, cross=True), latents)
-    draw_planes(results / "figure-6.png", _ablation(rows, False), latents)
+    draw_planes(results / "figure-6.png", of(rows, cross=False), latents)
     draw_tracks(results / "figure-7.png", rows, models)
     draw_histograms(results / "figure-8.png", rows, models)
     return CAPTIONS
-
-
-def _ablation(rows: Sequence[Row], cross: bool) -> list[Row]:
-    return of(rows, preset="paper", window=ABLATION_WINDOW, cross=cross)
 
 
 def draw_planes(path: Path, rows: Sequence[Row], latents: Callable[[Row], Evaluated]) -> None:
@@ -98,8 +94,10 @@ def plane(row: Row, found: Evaluated) -> Plane:
 def draw_tracks(path: Path, rows: Sequence[Row], models: Models) -> None:
     """Figure 7: z over a test song of A1, with cross-reconstruction and without."""
     tracks: dict[str, Track | None] = {}
+    a1 = of(rows, preset="paper", data_set="A1")
+    window = next((w for w in ablation_windows(rows) if of(a1, window=w, cross=False)), ABLATION_WINDOW)
     for cross, title in ((True, "cross-reconstruction"), (False, "regular reconstruction")):
-        found = first_of_each_kind(of(_ablation(rows, cross), data_set="A1"))
+        found = first_of_each_kind(of(a1, window=window, cross=cross))
         tracks[title] = track(*models(found[0])) if found else None
     figures.tracks(path, tracks, DATA_SETS["A1"].names)
 

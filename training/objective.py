@@ -2,6 +2,8 @@
 
 Every reconstruction term is a mean over all its elements (frames, bins, channels and batch; for f0 over
 voiced steps alone), where the paper's unit weights presuppose sums: the weights below restore the balance.
+
+Flow: model -> objective -> run.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.model import VGAE, Prediction, sample
@@ -35,8 +37,8 @@ class Weights:
     f0: float = 1.0
     level: float = 1.0
     onset: float = 4.0  # onsets are one frame in forty: at weight 1 they were not learned in 2000 steps
-    kl: float = 0.02
-    cross_kl: float = 0.02
+    kl: float = 0.0005
+    cross_kl: float = 0.0002
 
 
 def kl_standard(mu: Tensor, log_var: Tensor) -> Tensor:
@@ -69,10 +71,13 @@ def reconstruction(prediction: Prediction, targets: Targets, finest: bool = Fals
     }
 
 
-def train_terms(model: VGAE, x: Tensor, targets: Targets, cross: bool = True) -> dict[str, Tensor]:
+def train_terms(
+    model: VGAE, x: Tensor, targets: Targets, cross: bool = True, swapped: float = 1.0
+) -> dict[str, Tensor]:
     """Terms of Eq. 9 for a batch of pairs laid out as (x_1 .. x_n, u_1 .. u_n).
 
     Both directions of a pair are used: y is rebuilt with the z of v and v with the z of y (Eq. 6, 7).
+    `swapped` below 1 is the probability that a pair is; the others are rebuilt with their own z.
     `cross=False` is the ablation of section 6.3: each is rebuilt with its own z, no cross-divergence.
     """
     x_factors = model.enc_x(x)
@@ -81,9 +86,22 @@ def train_terms(model: VGAE, x: Tensor, targets: Targets, cross: bool = True) ->
     terms = {"kl": kl_standard(mu, log_var)}
     if cross:
         half = len(x) // 2
-        other_mu, other_log_var, z = (t.roll(half, dims=0) for t in (mu, log_var, z))
+        other_mu, other_log_var, other_z = (t.roll(half, dims=0) for t in (mu, log_var, z))
+        z = torch.where((torch.rand(half) < swapped).repeat(2)[:, None].to(z.device), other_z, z)
         terms["cross_kl"] = kl_between(mu, log_var, other_mu, other_log_var)
     return terms | reconstruction(model.decode_factors(x_factors, z), targets)
+
+
+class Objective(nn.Module):
+    """train_terms as a module: where processes average their gradients, they do so from its forward on."""
+
+    def __init__(self, model: VGAE, cross: bool = True) -> None:
+        super().__init__()
+        self.model, self.cross = model, cross
+
+    def forward(self, x: Tensor, targets: Targets, swapped: float = 1.0) -> dict[str, Tensor]:
+        """Terms of Eq. 9."""
+        return train_terms(self.model, x, targets, self.cross, swapped)
 
 
 @torch.no_grad()
