@@ -5,6 +5,7 @@ Songs come from a seed of their own, are rendered by FluidSynth and heard as 48 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from bassnet_osc.notes import hz_to_pitch, notes_from_frames
 from bassnet_osc.stream import Stream
 from training.artificial import Origin, make_song
 from training.composition import Song
+from training.data_sets import Chord
 
 RATE = 48_000
 SEED = 2026  # not the seed of the training songs
@@ -34,15 +36,16 @@ def bundle() -> Bundle:
 
 @pytest.fixture(scope="module")
 def songs(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Song, np.ndarray]]:
-    """Three songs and the first part of their mixes at 48 kHz."""
-    made = []
-    for index in range(3):
-        origin = Origin("A1", "test", index, SEED)
-        folder = tmp_path_factory.mktemp("songs") / f"{index}"
-        make_song(origin, folder)
-        mix, rate = soundfile.read(folder / "mix.wav", dtype="float32")
-        made.append((origin.compose(), soxr.resample(mix[: SECONDS * rate], rate, RATE)))
-    return made
+    """Three songs of A1."""
+    return [render_song("A1", index, tmp_path_factory.mktemp("songs")) for index in range(3)]
+
+
+def render_song(data_set: str, index: int, folder: Path) -> tuple[Song, np.ndarray]:
+    """A song and the first part of its mix at 48 kHz."""
+    origin = Origin(data_set, "test", index, SEED)
+    make_song(origin, folder / "song")
+    mix, rate = soundfile.read(folder / "song" / "mix.wav", dtype="float32")
+    return origin.compose(), soxr.resample(mix[: SECONDS * rate], rate, RATE)
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +60,16 @@ def hear(bundle: Bundle, mix: np.ndarray, z: tuple[float, float]) -> Frames:
     return Frames.join([stream.process(mix), stream.flush()])
 
 
-def degree_share(song: Song, frames: Frames, degree: int) -> float:
-    """Share of the voiced, settled frames that are within half a semitone of a chord degree, any octave."""
+def degree_share(song: Song, frames: Frames, degree: Callable[[Chord], int]) -> float:
+    """Share of the voiced, settled frames within half a semitone of each chord's degree, any octave."""
     pitch = hz_to_pitch(frames.f0_hz)
     right = total = 0
     bar_s = 4 * song.beat_s
     for i in np.flatnonzero(~np.isnan(pitch)):
         bar = int(i / 100 / bar_s)
         if bar < len(song.bars) and i / 100 - bar * bar_s > SETTLED_S:
-            distance = (pitch[i] - song.bars[bar].chord.pitch(degree) + 6) % 12 - 6
+            chord = song.bars[bar].chord
+            distance = (pitch[i] - chord.pitch(degree(chord)) + 6) % 12 - 6
             right += abs(distance) < 0.5
             total += 1
     assert total > 500
@@ -78,7 +82,31 @@ def test_each_place_plays_its_chord_degree(
 ) -> None:
     """Measured: 0.998 or more of the settled frames of each song."""
     for (song, _), frames in zip(songs, heard[place], strict=True):
-        assert degree_share(song, frames, degree) > 0.95
+        assert degree_share(song, frames, lambda _: degree) > 0.95
+
+
+# What the places of the other models ask of a chord, as section 5.1 says it.
+MINOR_ROOT = {True: 5, False: 1}  # is it a major chord?
+GUITAR_ROOT = {True: 1, False: 5}  # is it played by the guitar?
+RULES: dict[str, tuple[Callable[[Chord], int], ...]] = {
+    "A2": (
+        lambda chord: MINOR_ROOT[chord.quality == "major"],
+        lambda chord: MINOR_ROOT[chord.quality != "major"],
+    ),
+    "A3": (
+        lambda chord: GUITAR_ROOT[chord.program == 24],
+        lambda chord: GUITAR_ROOT[chord.program != 24],
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "data_set"), [("a2-live", "A2"), ("a3-live", "A3")])
+def test_the_places_of_the_other_models(name: str, data_set: str, tmp_path: Path) -> None:
+    """Each plays by its rule of the chord's quality (A2) or of its instrument (A3)."""
+    bundle = Bundle.load(name, provider="cpu", threads=2)
+    song, mix = render_song(data_set, 0, tmp_path)
+    for z, rule in zip(bundle.z_places.values(), RULES[data_set], strict=True):
+        assert degree_share(song, hear(bundle, mix, z), rule) > 0.9
 
 
 def test_notes_start_on_the_beat(
