@@ -1,10 +1,9 @@
-"""Songs to features to windows: caches, edges, neighbours, the gain augmentation, bad songs."""
+"""Songs to windows: their edges, neighbours, the gain augmentation, silence."""
 
 from __future__ import annotations
 
 import json
 import math
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,19 +11,16 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from songs import BAR_S, SAMPLE_RATE, midi_hz, sine, tiny, write_data, write_song
+from songs import BAR_S, tiny, write_data, write_song
 
-from bassnet_osc.spec import BassNetError, Spec, live, studio
-from training import dataset
+from bassnet_osc.spec import BassNetError, live
 from training.cqt import Cqt, cqt_frames
 from training.dataset import (
     NEIGHBOUR_S,
     Song,
     Windows,
-    cache_name,
     change_gain,
     compressed,
-    compute_features,
     cut_windows,
     load_song,
     load_songs,
@@ -32,6 +28,7 @@ from training.dataset import (
     silence,
 )
 from training.descriptors import Descriptors
+from training.features import compute_features
 from training.objective import UNVOICED_BIN
 
 SPEC = tiny(live())
@@ -43,7 +40,7 @@ def song_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A song with its features."""
     folder = tmp_path_factory.mktemp("data") / "train" / "0000"
     write_song(folder, seed=0)
-    compute_features(folder, SPEC, CQT)
+    compute_features(folder, SPEC)
     return folder
 
 
@@ -59,74 +56,10 @@ def numbered_song(n_frames: int) -> Song:
     return Song(spectra, Descriptors(i, i.astype(np.float32), (i % 2).astype(np.float32)), {})
 
 
-def test_features_are_those_of_the_audio(song_folder: Path, song: Song) -> None:
-    audio, _ = soundfile.read(song_folder / "bass.wav", dtype="float32")
-    with torch.no_grad():
-        expected = cqt_frames(CQT, torch.from_numpy(audio)).numpy()
-    assert song.spectra.shape == (2, 300, 264)
-    np.testing.assert_allclose(song.spectra[1], expected, rtol=0, atol=3e-4)  # float16
-    first = song.truth["bass"][0]["pitch"]
-    assert song.descriptors.f0_bin[10] == 3 * (first - 21)
-    assert song.descriptors.onset.nonzero()[0].tolist() == list(range(0, 300, 25))
-    # Causal frames hear the first note a moment later; then the loudest bin is the one of the notes.
-    assert abs(int(song.spectra[1][20].argmax()) - 3 * (first - 21)) <= 1
-
-
 def test_pattern_of_a_time(song: Song) -> None:
     bars = [bar["pattern"] for bar in song.truth["bars"]]
     times = [0.0, BAR_S - 0.01, BAR_S, 2.5, 99.0]
     assert [song.pattern_at(t) for t in times] == [bars[0], bars[0], bars[1], bars[2], bars[2]]
-
-
-def test_cache_name_follows_every_number_that_matters() -> None:
-    descriptor = replace(live().descriptor, gate_on_db=-35.0)
-    specs = [live(), studio(), replace(live(), descriptor=descriptor)]
-    specs += [replace(live(), cqt=replace(live().cqt, gamma=g)) for g in (3.0, 4.0)]
-    assert len({cache_name(spec) for spec in specs}) == len(specs)
-    assert cache_name(SPEC) == cache_name(live())  # windows and models are not in the features
-
-
-def test_features_are_computed_once(song_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = sorted((song_folder / cache_name(SPEC)).iterdir())
-    written = [path.stat().st_mtime_ns for path in files]
-    monkeypatch.setattr(dataset, "cqt_frames", None)  # would fail if called
-    compute_features(song_folder, SPEC, CQT)
-    assert len(files) == 2 and [path.stat().st_mtime_ns for path in files] == written
-
-
-def test_features_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "0000"
-    write_song(folder, seed=0, n_bars=1)
-    before = sorted(folder.iterdir())
-
-    def full_disk(*args: object, **arrays: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(np, "savez", full_disk)  # the second of the two files
-        with pytest.raises(OSError, match="No space left"):
-            compute_features(folder, SPEC, CQT)
-    assert sorted(folder.iterdir()) == before
-    compute_features(folder, SPEC, CQT)
-    assert load_song(folder, SPEC).n_frames == 100
-
-
-def test_a_faster_process_wins(song_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its features appear while ours are computed: ours go, its stay."""
-    folder = tmp_path / "0000"
-    shutil.copytree(song_folder, folder)
-    finished, parked = folder / cache_name(SPEC), tmp_path / "parked"
-    finished.rename(parked)
-    names = sorted(path.name for path in (*folder.iterdir(), finished))
-    truth = dataset.read_truth
-
-    def meanwhile(path: Path) -> object:
-        parked.rename(finished)
-        return truth(path)
-
-    monkeypatch.setattr(dataset, "read_truth", meanwhile)
-    compute_features(folder, SPEC, CQT)
-    assert sorted(path.name for path in folder.iterdir()) == names
 
 
 def test_load_songs_computes_what_is_missing_in_order(tmp_path: Path) -> None:
@@ -214,46 +147,9 @@ def test_silence_takes_the_named_windows_alone() -> None:
     assert all(torch.equal(vars(windows)[name][1], tensor) for name, tensor in kept.items())
 
 
-def refused(folder: Path, spec: Spec = SPEC) -> str:
-    """The one line with which a song is refused."""
-    with pytest.raises(BassNetError) as error:
-        compute_features(folder, spec, CQT)
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
 def test_no_songs_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(BassNetError, match=r"must hold song folders .* training\.artificial --split test"):
         load_songs(tmp_path / "test", SPEC)
-
-
-def test_songs_that_are_no_good_are_refused(tmp_path: Path) -> None:
-    def fresh(name: str) -> Path:
-        write_song(tmp_path / name, seed=0, n_bars=1)
-        return tmp_path / name
-
-    folder = fresh("other rate")
-    soundfile.write(folder / "mix.wav", sine(100.0, 1.0), 44_100)
-    assert "mix.wav must be mono at 16000 Hz; got 44100 Hz" in refused(folder)
-    folder = fresh("stereo")
-    soundfile.write(folder / "bass.wav", np.zeros((SAMPLE_RATE, 2)), SAMPLE_RATE)
-    assert "bass.wav must be mono" in refused(folder)
-    folder = fresh("corrupt")
-    (folder / "mix.wav").write_bytes(b"RIFF, but no more than that")
-    assert "mix.wav must be an audio file" in refused(folder)
-    folder = fresh("missing")
-    (folder / "bass.wav").unlink()
-    assert "bass.wav must be an audio file" in refused(folder)
-    folder = fresh("cut short")
-    soundfile.write(folder / "mix.wav", sine(midi_hz(50), 0.5), SAMPLE_RATE)
-    assert "must be equally long; got 8000 and 16000 samples" in refused(folder)
-    folder = fresh("broken truth")
-    (folder / "truth.json").write_text('{"bars": [')
-    assert "truth.json must be JSON" in refused(folder)
-    folder = fresh("no notes")
-    (folder / "truth.json").write_text('{"bars": []}')
-    assert "must hold the notes as `bass`" in refused(folder)
-    assert not list(tmp_path.glob("*/features-*"))
 
 
 def test_a_song_without_measures_can_be_trained_on_but_not_evaluated(song: Song) -> None:

@@ -17,6 +17,7 @@ from training import objective
 from training.model import VGAE, Prediction
 from training.objective import (
     UNVOICED_BIN,
+    Objective,
     Targets,
     Weights,
     kl_between,
@@ -117,15 +118,16 @@ class Echo(torch.nn.Module):
         return Prediction(y_hat, torch.zeros_like(x_factors), flat, flat)
 
 
-def echo_terms(y_values: list[float], log_var: float = CERTAIN, cross: bool = True) -> dict[str, float]:
+def echo_terms(
+    y_values: list[float], log_var: float = CERTAIN, cross: bool = True, swapped: float = 1.0
+) -> dict[str, float]:
     """Terms of Echo on windows whose y is constant."""
     y = torch.tensor(y_values)[:, None, None, None].expand(-1, 1, 2, 3)
     steps = torch.zeros(len(y), 1, 2)
     targets = Targets(y, steps.long(), steps, steps)
     model: Any = Echo(log_var)
-    return {
-        name: value.item() for name, value in train_terms(model, torch.zeros(y.shape), targets, cross).items()
-    }
+    terms = train_terms(model, torch.zeros(y.shape), targets, cross, swapped)
+    return {name: value.item() for name, value in terms.items()}
 
 
 def test_each_is_rebuilt_with_the_z_of_its_partner() -> None:
@@ -134,6 +136,18 @@ def test_each_is_rebuilt_with_the_z_of_its_partner() -> None:
     assert terms["mse"] == pytest.approx((16 + 36) / 2)
     assert echo_terms([1.0, 2.0, 1.0, 2.0])["mse"] == pytest.approx(0)
     assert echo_terms([1.0, 1.0, 2.0, 2.0])["mse"] == pytest.approx(1)  # not with the neighbour in the batch
+
+
+def test_a_share_of_the_pairs_is_swapped() -> None:
+    """Of 1000 pairs (0, 1) a quarter, each in both directions; the divergences are of all pairs."""
+    torch.manual_seed(0)
+    y = [0.0] * 1000 + [1.0] * 1000
+    terms = echo_terms(y, log_var=0.0, swapped=0.25)
+    all_swapped, none_swapped = (echo_terms(y, log_var=0.0, swapped=share) for share in (1.0, 0.0))
+    assert terms["kl"] == all_swapped["kl"] and terms["cross_kl"] == all_swapped["cross_kl"]
+    certain = [echo_terms(y, swapped=share)["mse"] for share in (0.0, 0.25, 1.0)]
+    assert certain == pytest.approx([0.0, 0.25, 1.0], abs=0.05)
+    assert none_swapped["mse"] < terms["mse"] < all_swapped["mse"]
 
 
 def test_without_cross_each_has_its_own_z() -> None:
@@ -183,3 +197,19 @@ def test_every_part_of_the_model_learns() -> None:
     objective.total(train_terms(model, x, targets), Weights()).backward()
     still = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert still == []
+
+
+def test_as_a_module_it_has_the_same_terms() -> None:
+    """And the model's parameters, each once."""
+    spec = tiny(live())
+    model = VGAE(spec)
+    module = Objective(model, cross=False)
+    assert [id(p) for p in module.parameters()] == [id(p) for p in model.parameters()]
+    shape = (4, spec.window.n_channels, spec.window.n_steps)
+    x, y = torch.rand(2, *shape, spec.cqt.n_bins)
+    targets = Targets(y, torch.zeros(shape, dtype=torch.int64), torch.rand(shape), torch.rand(shape))
+    both = []
+    for call in (lambda: module(x, targets), lambda: train_terms(model, x, targets, cross=False)):
+        torch.manual_seed(0)
+        both.append({name: value.item() for name, value in call().items()})
+    assert both[0] == both[1] and "cross_kl" not in both[0]

@@ -23,7 +23,7 @@ from training.run import RANK_SEED, Run
 __all__ = ["small_validation"]
 
 STEPS, VALIDATE_EVERY = 12, 5
-TIMEOUT_S = 200  # of a command that takes 5 s on an idle machine
+TIMEOUT_S = 900  # of a command that takes 8 s on an idle machine: a hang must end
 
 # The command line in float32, with the models of a test's size. Each process writes down its first gradient,
 # its losses and its last weights; SIGTERM arrives at process 0 in the step that STOP_AT names.
@@ -39,7 +39,8 @@ from training.train import main
 
 run.VALIDATION_PAIRS = 8
 PRESETS["live"] = lambda: SPEC
-config.RECIPES["fast"] = lambda c, spec: (replace(c, autocast=False, validate_every={VALIDATE_EVERY}), spec)
+changes = {{"autocast": False, "cross_warmup": 0.0, "validate_every": {VALIDATE_EVERY}}}
+config.RECIPES["fast"] = lambda c, spec: (replace(c, **changes), spec)
 whole_step, losses = run.Run.train_step, []
 
 def step(self):
@@ -108,7 +109,7 @@ def values(folder: Path, rank: int, step: int) -> dict[str, Any]:
 def test_two_processes_train_one_model(folder: Path, unbroken: subprocess.CompletedProcess[str]) -> None:
     """The same weights bit for bit in both, and in the checkpoint; one of them speaks and writes.
 
-    Measured: the loss falls to 0.4.
+    Measured: the loss falls to 0.33.
     """
     assert unbroken.returncode == 0, unbroken.stderr
     assert unbroken.stdout == f"{Path('unbroken') / 'best.pt'}\n"
@@ -128,9 +129,9 @@ def test_two_processes_train_one_model(folder: Path, unbroken: subprocess.Comple
 def test_the_gradient_is_the_mean_of_the_shares(folder: Path, tmp_path: Path) -> None:
     """Each share with its own batch normalisation and noise, computed here in one process.
 
-    Measured: 5e-7 of the largest entry.
+    Measured: the same bits; the largest entry is 1.6.
     """
-    config = TrainConfig(str(folder / "data"), str(tmp_path), steps=STEPS, autocast=False)
+    config = TrainConfig(str(folder / "data"), str(tmp_path), steps=STEPS, autocast=False, cross_warmup=0.0)
     run = Run(config, SPEC)
     run.model.train()
     for rank in (0, 1):
@@ -143,7 +144,6 @@ def test_the_gradient_is_the_mean_of_the_shares(folder: Path, tmp_path: Path) ->
     together = values(folder, 0, 1)["gradient"]
     for name, parameter in run.model.named_parameters():
         assert parameter.grad is not None
-        print(name, (together[name] - parameter.grad).abs().max())
         torch.testing.assert_close(together[name], parameter.grad, rtol=0, atol=1e-5)
 
 

@@ -28,13 +28,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_learns(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forty steps on one batch: the loss falls below a third, f0 too. Measured: to 0.17, f0 5.7 to 3.1."""
+    """Forty steps on one batch: the loss falls below a third, f0 too. Measured: 30 to 1.3, f0 5.5 to 0.1."""
     run = Run(config(data, tmp_path, steps=40, learning_rate=2e-2, kl_warmup=25.0), SPEC)
     fixed = run.train_batch(0)
     monkeypatch.setattr(run, "train_batch", lambda step: fixed)
     first, *_, last = [run.train_step() for _ in range(40)]
     assert last["loss"] < first["loss"] / 3
-    assert last["f0"] < 0.8 * first["f0"]
+    assert last["f0"] < first["f0"] / 3
 
 
 def test_the_loss_is_the_weighted_sum_of_its_terms(data: Path, tmp_path: Path) -> None:

@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-from bassnet_osc.spec import PRESETS, BassNetError, CqtSpec, DescriptorSpec, Spec, live, studio
+from bassnet_osc.spec import (
+    PAPER_WINDOWS,
+    PRESETS,
+    BassNetError,
+    CqtSpec,
+    DescriptorSpec,
+    Spec,
+    live,
+    paper,
+    resized,
+    studio,
+)
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
@@ -25,9 +36,10 @@ def test_json_both_ways(preset: str) -> None:
 def test_every_field_survives_json() -> None:
     """With no field at its default, none can be filled in from there."""
     values = live().to_dict()
+    words = {"alignment": "centred", "reference": "peak", "source": "estimators"}
     for part in ("cqt", "descriptor", "model"):
         for name, value in values[part].items():
-            values[part][name] = value + 1 if isinstance(value, int | float) else "centred"
+            values[part][name] = words[name] if isinstance(value, str) else value + 1
     values["model"]["kernel_size"] = 5
     values["window"] = {"n_steps": 8, "window_frames": 64, "anchor": "centre", "taper": 6, "skip": 3}
     spec = Spec.from_dict(values)
@@ -129,3 +141,74 @@ def test_level_scale_both_ways() -> None:
 def test_impossible_descriptors_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(BassNetError, match=next(iter(bad))):
         replace(live().descriptor, **bad)
+
+
+@pytest.mark.parametrize(
+    ("part", "bad", "message"),
+    [
+        ("cqt", {"reference": "loudest"}, "reference must be full_scale or peak; got 'loudest': choose one"),
+        ("descriptor", {"reference": ""}, "reference must be full_scale or peak; got '': choose one"),
+        ("descriptor", {"source": "midi"}, "source must be notes or estimators; got 'midi': choose one"),
+    ],
+)
+def test_unknown_words_are_refused(part: str, bad: dict[str, str], message: str) -> None:
+    """By their field, also when they come from a file."""
+    with pytest.raises(BassNetError, match=message):
+        replace(getattr(live(), part), **bad)
+    values = live().to_dict()
+    values[part] |= bad
+    with pytest.raises(BassNetError, match=message):
+        Spec.from_dict(values)
+
+
+@pytest.mark.parametrize("name", ["source", "reference"])
+def test_a_word_must_be_a_word(name: str) -> None:
+    values = live().to_dict()
+    values["descriptor"][name] = 1.0
+    with pytest.raises(BassNetError, match=f"spec.descriptor.{name} must be like"):
+        Spec.from_dict(values)
+
+
+def test_the_paper_s_preset() -> None:
+    """The analysis of `studio` on a normalised mix, targets from the estimators."""
+    assert paper().cqt == replace(studio().cqt, reference="peak")
+    assert (paper().descriptor.source, paper().descriptor.reference) == ("estimators", "peak")
+    assert (paper().window.n_steps, paper().window.window_frames) == (10, 40)
+    assert paper().window == resized(studio(), 10, 40).window
+    assert paper().model == studio().model == live().model
+
+
+@pytest.mark.parametrize("a_b", [*PAPER_WINDOWS, (10, 80)], ids=lambda a_b: f"{a_b[0]}-{a_b[1]}")
+def test_resized_around_the_centre(a_b: tuple[int, int]) -> None:
+    """What is played, `taper` frames that end `skip` before the newest, are the finest ones: the middle."""
+    a, b = a_b
+    for preset in (studio(), paper()):
+        spec = resized(preset, a, b)
+        w = spec.window
+        assert (w.n_steps, w.window_frames, w.n_channels) == (a, b, (b // a).bit_length())
+        played = range(b - w.skip - w.taper, b - w.skip)
+        assert played == range((b - a) // 2, (b + a) // 2)
+        assert replace(spec, window=preset.window) == preset
+
+
+@pytest.mark.parametrize("a_b", [*PAPER_WINDOWS, (10, 80)], ids=lambda a_b: f"{a_b[0]}-{a_b[1]}")
+def test_resized_at_the_end(a_b: tuple[int, int]) -> None:
+    """The taper and its latency stay, on the finest frames: the newest."""
+    a, b = a_b
+    spec = resized(live(), a, b)
+    w = spec.window
+    assert (w.n_steps, w.window_frames) == (a, b)
+    assert (w.taper, w.skip, w.latency_frames) == (4, 2, 4) and w.taper + w.skip <= a
+    assert replace(spec, window=live().window) == live()
+
+
+def test_resized_to_what_it_was_changes_nothing() -> None:
+    for preset in (live(), studio(), paper()):
+        assert resized(preset, preset.window.n_steps, preset.window.window_frames) == preset
+
+
+@pytest.mark.parametrize("a_b", [(10, 30), (9, 36), (40, 20), (0, 0), (4, 4)])
+def test_impossible_windows_are_refused(a_b: tuple[int, int]) -> None:
+    """Of `live` also one that its taper does not fit into."""
+    with pytest.raises(BassNetError, match=r"a window a/b needs|must lie within the window"):
+        resized(live(), *a_b)
