@@ -23,10 +23,6 @@ RECEIVE_BUFFER = 1 << 20  # bytes: the usual default holds only 48 blocks of 512
 
 A4_HZ, A4_PITCH = 440.0, 69  # tuning: MIDI pitch 69
 
-# The windows a/b of section 5.3, in the order of Tables 1 and 2.
-PAPER_WINDOWS = ((10, 10), (20, 20), (40, 40), (10, 20), (10, 40), (20, 40), (10, 640), (20, 640), (40, 640))
-PAPER_MAPS = 128  # feature maps of section 5.3
-
 # What 0 dB is: a full-scale sine, or the loudest moment of a song (files alone: a stream cannot know it).
 Reference = Literal["full_scale", "peak"]
 
@@ -277,38 +273,3 @@ def _same_kind(where: str, default: Any, value: Any) -> None:
 def _check_reference(reference: str) -> None:
     if reference not in ("full_scale", "peak"):
         raise BassNetError(f"reference must be full_scale or peak; got {reference!r}: choose one")
-
-
-def live() -> Spec:
-    """Causal kernels, end-anchored 10/80 windows: 50 ms plus the resampler (design of this project)."""
-    return Spec()
-
-
-def studio() -> Spec:
-    """The paper's analysis: centred constant-Q kernels, centre-anchored 20/40 windows; for files."""
-    return Spec(
-        cqt=CqtSpec(alignment="centred", gamma=0.0),
-        window=WindowSpec(n_steps=20, window_frames=40, anchor="centre", taper=20, skip=10),
-    )
-
-
-def paper() -> Spec:
-    """The paper's data as well (sections 4.1, 4.2, 5.3): a normalised mix, estimated targets; 10/40 windows."""
-    return Spec(
-        cqt=CqtSpec(alignment="centred", gamma=0.0, reference="peak"),
-        window=WindowSpec(n_steps=10, window_frames=40, anchor="centre", taper=10, skip=15),
-        # 80 dB below the loudest moment is where librosa's power_to_db ends.
-        descriptor=DescriptorSpec(source="estimators", reference="peak", level_floor_db=-80.0),
-    )
-
-
-PRESETS = {"live": live, "studio": studio, "paper": paper}
-
-
-def resized(spec: Spec, n_steps: int, window_frames: int) -> Spec:
-    """The spec with a window a/b of another size; a centred one plays its finest frames."""
-    taper, skip = spec.window.taper, spec.window.skip
-    if spec.window.anchor == "centre":
-        taper, skip = n_steps, (window_frames - n_steps) // 2
-    window = WindowSpec(n_steps, window_frames, spec.window.anchor, taper, skip)
-    return dataclasses.replace(spec, window=window)

@@ -12,7 +12,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from bassnet_osc.spec import Spec, WindowSpec, live
+from bassnet_osc.presets import live
+from bassnet_osc.spec import Spec, WindowSpec
 from training.model import VGAE, ResidualBlock, TransposedBlock, blocks_of
 from training.multires import compress, expand
 

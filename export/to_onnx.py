@@ -31,7 +31,7 @@ from training.checkpoint import load_model
 from training.cqt import Cqt
 from training.data_sets import DATA_SETS
 from training.dataset import Song, load_songs
-from training.metrics import evaluate, pattern_means
+from training.metrics import evaluate, pattern_places
 from training.subject import Checkpoint, Subject
 
 OPSET = 17
@@ -133,13 +133,13 @@ def write_probe(out: Path) -> dict[str, float]:
 
 
 def z_places(subject: Subject, songs: list[Song], data_set: str) -> dict[str, list[float]]:
-    """The mean latent of each of the data set's bass patterns, by its name."""
-    names, means = DATA_SETS[data_set].names, pattern_means(subject, songs)
-    if missing := [name for c, name in enumerate(names) if c not in means]:
+    """The latent of each of the data set's bass patterns, by its name."""
+    names, found = DATA_SETS[data_set].names, pattern_places(subject, songs)
+    if missing := [name for c, name in enumerate(names) if c not in found]:
         raise BassNetError(
             f"the validation songs must play every pattern; they lack {', '.join(missing)}: make more songs"
         )
-    return {name: means[c] for c, name in enumerate(names)}
+    return {name: found[c] for c, name in enumerate(names)}
 
 
 def known_data_set(songs: list[Song]) -> str:

@@ -10,7 +10,8 @@ import torch
 from songs import tiny
 from torch import Tensor
 
-from bassnet_osc.spec import Spec, live
+from bassnet_osc.presets import live
+from bassnet_osc.spec import Spec
 from training.dataset import Song, Windows
 from training.descriptors import Descriptors
 from training.subject import Guess

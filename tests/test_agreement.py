@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from songs import sine, write_data
 
-from bassnet_osc.spec import paper
+from bassnet_osc.presets import paper
 from training.agreement import (
     agreement,
     f0_agreement,

@@ -11,7 +11,8 @@ import pytest
 import soundfile
 from songs import SAMPLE_RATE, midi_hz, sine, tiny, write_song
 
-from bassnet_osc.spec import BassNetError, live
+from bassnet_osc.presets import live
+from bassnet_osc.spec import BassNetError
 from training.features import compute_features
 
 SPEC = tiny(live())

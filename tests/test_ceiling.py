@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bassnet_osc.spec import Spec, WindowSpec, live, studio
+from bassnet_osc.presets import live, studio
+from bassnet_osc.spec import Spec, WindowSpec
 from training.artificial import Origin, truth
 from training.ceiling import ceiling, performance, posterior
 from training.data_sets import DATA_SETS

@@ -13,7 +13,7 @@ import torch
 from songs import tiny, write_data
 from torch.nn import functional as F
 
-from bassnet_osc.spec import PRESETS, live, paper
+from bassnet_osc.presets import PRESETS, live, paper
 from training.config import RECIPES, TrainConfig, kl_scale, learning_rate, swapped_share
 from training.model import Prediction
 from training.objective import Targets, Weights, kl_between, kl_standard, reconstruction, total

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bassnet_osc.spec import FRONTEND, PRESETS, CqtSpec, Spec, live, studio
+from bassnet_osc.presets import PRESETS, live, studio
+from bassnet_osc.spec import FRONTEND, CqtSpec, Spec
 from export.to_onnx import write_graph
 from training.benchmark import nnaudio
 from training.cqt import Cqt, cqt_frames

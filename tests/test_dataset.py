@@ -13,7 +13,8 @@ import soundfile
 import torch
 from songs import BAR_S, tiny, write_data, write_song
 
-from bassnet_osc.spec import BassNetError, live
+from bassnet_osc.presets import live
+from bassnet_osc.spec import BassNetError
 from training.cqt import Cqt, cqt_frames
 from training.dataset import (
     NEIGHBOUR_S,

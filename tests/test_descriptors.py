@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from songs import SAMPLE_RATE, sine
 
-from bassnet_osc.spec import live
+from bassnet_osc.presets import live
 from training.descriptors import NoteTruth, exact_descriptors, level_db
 from training.objective import UNVOICED_BIN
 

@@ -13,7 +13,8 @@ import pytest
 import torch
 from songs import SAMPLE_RATE, midi_hz, sine
 
-from bassnet_osc.spec import BassNetError, CqtSpec, DescriptorSpec, paper
+from bassnet_osc.presets import paper
+from bassnet_osc.spec import BassNetError, CqtSpec, DescriptorSpec
 from training import estimators
 from training.estimators import crepe_f0, estimated_descriptors, madmom_onsets
 from training.objective import UNVOICED_BIN

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from songs import tiny, write_data
 
-from bassnet_osc.spec import live
+from bassnet_osc.presets import live
 from training import evaluate as command
 from training import results
 from training.checkpoint import load_checkpoint, save_checkpoint

@@ -13,7 +13,8 @@ from songs import tiny, write_data
 from torch import Tensor, nn
 
 from bassnet_osc.bundle import Bundle
-from bassnet_osc.spec import BassNetError, ModelSpec, Spec, live, studio
+from bassnet_osc.presets import live, studio
+from bassnet_osc.spec import BassNetError, ModelSpec, Spec
 from export import parity, to_onnx
 from export.graphs import DecoderGraph, EncoderGraph, ProbeEncoder, probe_spec
 from export.parity import TOLERANCE, ParityError, report
@@ -21,7 +22,7 @@ from export.to_onnx import known_data_set, write_bundle, write_probe, z_places
 from training.checkpoint import load_model
 from training.config import TrainConfig
 from training.dataset import load_songs
-from training.metrics import evaluate, pattern_means
+from training.metrics import evaluate, pattern_places
 from training.model import VGAE
 from training.multires import compress, expand
 from training.subject import Checkpoint
@@ -185,8 +186,8 @@ def test_a_checkpoint_becomes_a_bundle(
     assert bundle.spec == model.spec and bundle.card["training"]["steps"] == 2
     test, validation = (load_songs(data / split, model.spec) for split in ("test", "validation"))
     assert bundle.card["metrics"] == json.loads(json.dumps(evaluate(Checkpoint(model), test)))
-    means = pattern_means(Checkpoint(model), validation)
-    assert bundle.z_places == {name: tuple(means[c]) for c, name in enumerate(("root", "third", "fifth"))}
+    places = pattern_places(Checkpoint(model), validation)
+    assert bundle.z_places == {name: tuple(places[c]) for c, name in enumerate(("root", "third", "fifth"))}
     windows, z = torch.rand(1, bundle.spec.window.window_frames, bundle.spec.cqt.n_bins), torch.ones(1, 2)
     with torch.no_grad():
         level = DecoderGraph(model)(windows, z)[1]

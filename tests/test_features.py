@@ -16,7 +16,8 @@ import soundfile
 import torch
 from songs import tiny, write_data, write_song
 
-from bassnet_osc.spec import BassNetError, Spec, live, paper, studio
+from bassnet_osc.presets import live, paper, studio
+from bassnet_osc.spec import BassNetError, Spec
 from training import features
 from training.cqt import Cqt, cqt_frames
 from training.dataset import Song, load_song

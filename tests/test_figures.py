@@ -10,7 +10,8 @@ from listener import SPEC, Listener, songs
 from matplotlib.figure import Figure
 from test_tables import row
 
-from bassnet_osc.spec import BassNetError, live
+from bassnet_osc.presets import live
+from bassnet_osc.spec import BassNetError
 from training import figures, gallery
 from training.gallery import SEMITONES, count, draw_histograms, draw_planes, draw_tracks, root_bins
 from training.results import Evaluated, Row

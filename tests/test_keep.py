@@ -8,7 +8,7 @@ import pytest
 import torch
 from songs import tiny
 
-from bassnet_osc.spec import live
+from bassnet_osc.presets import live
 from training.checkpoint import load_model, save_checkpoint
 from training.keep import main
 from training.model import VGAE

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bassnet_osc.latent import LiveZ, ZCurve, clamp, read_z_csv
-from bassnet_osc.spec import BassNetError, live
+from bassnet_osc.presets import live
+from bassnet_osc.spec import BassNetError
 
 SPEC = live()
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from listener import BAR_FRAMES, F0, SPEC, Listener, songs
 
-from bassnet_osc.spec import BassNetError, live, studio
+from bassnet_osc.presets import live, studio
+from bassnet_osc.spec import BassNetError
 from training import metrics, places
-from training.metrics import evaluate, observe, pattern_means
+from training.metrics import densest, evaluate, observe, pattern_places
 from training.objective import UNVOICED_BIN
 from training.places import evaluation_places, first_half, label_frame, patterns, settled
 
@@ -23,16 +24,16 @@ def test_clear_patterns_are_all_classified() -> None:
     assert found["test_songs"] == 4
 
 
-def test_pattern_means_are_where_the_patterns_were_put() -> None:
+def test_pattern_places_lie_where_the_patterns_were_put() -> None:
     """By the pattern's number; a pattern that no song plays has none."""
     data = songs(4)
-    means = pattern_means(Listener(), data)
-    assert set(means) == {0, 1}
-    np.testing.assert_allclose(means[0], [0, 0], atol=0.05)
-    np.testing.assert_allclose(means[1], [1, 1], atol=0.05)
+    found = pattern_places(Listener(), data)
+    assert set(found) == {0, 1}
+    np.testing.assert_allclose(found[0], [0, 0], atol=0.1)
+    np.testing.assert_allclose(found[1], [1, 1], atol=0.1)
     for one in data:
         one.truth["bars"] = [dict(bar, pattern=2 * bar["pattern"]) for bar in one.truth["bars"]]
-    assert set(pattern_means(Listener(), data)) == {0, 2}
+    assert set(pattern_places(Listener(), data)) == {0, 2}
 
 
 def test_fitted_on_one_half_and_scored_on_the_other() -> None:
@@ -178,3 +179,10 @@ def test_a_z_that_never_varies_is_one_clear_line() -> None:
 
 def test_songs_that_tell_no_chords_have_no_ceiling() -> None:
     assert evaluate(Listener(), songs(4))["ceiling"] is None
+
+
+def test_the_place_of_a_pattern_lies_in_a_cluster_of_its_own() -> None:
+    """Two clusters, the denser one at (4, 0): their mean lies between them, where another pattern may be."""
+    rng = np.random.default_rng(0)
+    mu = np.concatenate([rng.normal((-4, 0), 0.5, (50, 2)), rng.normal((4, 0), 0.2, (50, 2))])
+    assert np.linalg.norm(densest(mu) - (4, 0)) < 0.2  # 0.13 measured

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bassnet_osc.spec import PAPER_WINDOWS, ModelSpec, Spec, WindowSpec, live, studio
+from bassnet_osc.presets import PAPER_WINDOWS, live, studio
+from bassnet_osc.spec import ModelSpec, Spec, WindowSpec
 from export.graphs import folded
 from training.model import VGAE, Harmonics, ResidualBlock, TransposedBlock, dilations, encoder, sample
 

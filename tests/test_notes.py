@@ -13,7 +13,7 @@ import pytest
 from bassnet_osc.frames import Frames
 from bassnet_osc.notes import Note, NoteTracker, hz_to_pitch, notes_from_frames, pitch_to_hz, write_midi
 from bassnet_osc.onsets import OnsetGate
-from bassnet_osc.spec import live
+from bassnet_osc.presets import live
 
 Array = npt.NDArray[np.float64]
 

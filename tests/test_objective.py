@@ -12,7 +12,7 @@ from songs import tiny
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from bassnet_osc.spec import live
+from bassnet_osc.presets import live
 from training import objective
 from training.model import VGAE, Prediction
 from training.objective import (

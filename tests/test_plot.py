@@ -21,7 +21,7 @@ from bassnet_osc.plot import (
     pitch_spectrogram,
     plot_bass,
 )
-from bassnet_osc.spec import live
+from bassnet_osc.presets import live
 
 SAMPLE_RATE = 48_000
 

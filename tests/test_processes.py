@@ -33,7 +33,7 @@ from dataclasses import replace
 from pathlib import Path
 import torch
 from tiny_runs import SPEC
-from bassnet_osc.spec import PRESETS
+from bassnet_osc.presets import PRESETS
 from training import config, run
 from training.train import main
 
@@ -129,7 +129,7 @@ def test_two_processes_train_one_model(folder: Path, unbroken: subprocess.Comple
 def test_the_gradient_is_the_mean_of_the_shares(folder: Path, tmp_path: Path) -> None:
     """Each share with its own batch normalisation and noise, computed here in one process.
 
-    Measured: the same bits; the largest entry is 1.6.
+    Measured: the same bits with one thread, 7.4e-5 apart with two; the largest entry is 1.6.
     """
     config = TrainConfig(str(folder / "data"), str(tmp_path), steps=STEPS, autocast=False, cross_warmup=0.0)
     run = Run(config, SPEC)
@@ -144,7 +144,7 @@ def test_the_gradient_is_the_mean_of_the_shares(folder: Path, tmp_path: Path) ->
     together = values(folder, 0, 1)["gradient"]
     for name, parameter in run.model.named_parameters():
         assert parameter.grad is not None
-        torch.testing.assert_close(together[name], parameter.grad, rtol=0, atol=1e-5)
+        torch.testing.assert_close(together[name], parameter.grad, rtol=0, atol=5e-4)
 
 
 @pytest.mark.usefixtures("unbroken")

@@ -13,8 +13,9 @@ import soundfile
 
 from bassnet_osc import render as render_module
 from bassnet_osc.bundle import Bundle
+from bassnet_osc.presets import live
 from bassnet_osc.render import aligned, parse_z, render
-from bassnet_osc.spec import BassNetError, Spec, live
+from bassnet_osc.spec import BassNetError, Spec
 from bassnet_osc.voice import Voice
 
 SAMPLE_RATE = 48_000

@@ -10,18 +10,8 @@ from typing import Any
 
 import pytest
 
-from bassnet_osc.spec import (
-    PAPER_WINDOWS,
-    PRESETS,
-    BassNetError,
-    CqtSpec,
-    DescriptorSpec,
-    Spec,
-    live,
-    paper,
-    resized,
-    studio,
-)
+from bassnet_osc.presets import PAPER_WINDOWS, PRESETS, live, paper, resized, studio
+from bassnet_osc.spec import BassNetError, CqtSpec, DescriptorSpec, Spec
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))

@@ -13,8 +13,9 @@ import pytest
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.frames import Frames
 from bassnet_osc.latent import LiveZ, ZCurve
+from bassnet_osc.presets import live, studio
 from bassnet_osc.resample import Resampler
-from bassnet_osc.spec import BassNetError, CqtSpec, Spec, live, studio
+from bassnet_osc.spec import BassNetError, CqtSpec, Spec
 from bassnet_osc.stream import Stream, bin_to_hz, f0_of, hann
 
 Block = npt.NDArray[np.float32]

@@ -13,7 +13,8 @@ from songs import tiny
 from test_export import random_model
 
 from bassnet_osc.bundle import Bundle
-from bassnet_osc.spec import BassNetError, Spec, live, studio
+from bassnet_osc.presets import live, studio
+from bassnet_osc.spec import BassNetError, Spec
 from export.graphs import DecoderGraph, EncoderGraph
 from export.to_onnx import write_bundle
 from training.dataset import Song, compressed, cut_windows

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from bassnet_osc.frames import Frames
-from bassnet_osc.spec import BassNetError, live
+from bassnet_osc.presets import live
+from bassnet_osc.spec import BassNetError
 from bassnet_osc.synth import CONCEAL_DB_PER_FRAME, RISE_S, Synth
 
 Array = npt.NDArray[np.float64]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bassnet_osc.spec import PAPER_WINDOWS
+from bassnet_osc.presets import PAPER_WINDOWS
 from training.paper import ACCURACIES, ACCURACIES_WITHOUT_CROSS, DATA_SET_NAMES, LOSSES
 from training.results import Row
 from training.tables import (

@@ -12,7 +12,8 @@ import torch
 from songs import write_data
 from tiny_runs import SPEC, config, small_validation, stop_at
 
-from bassnet_osc.spec import PRESETS, BassNetError, ModelSpec, live
+from bassnet_osc.presets import PRESETS, live
+from bassnet_osc.spec import BassNetError, ModelSpec
 from training import checkpoint, run, train
 from training.artificial import Origin, make_song
 from training.checkpoint import keep, load_checkpoint

@@ -12,7 +12,7 @@ import torch
 from songs import tiny
 from torch import Tensor
 
-from bassnet_osc.spec import live
+from bassnet_osc.presets import live
 from training import run
 from training.checkpoint import load_checkpoint
 from training.config import TrainConfig

@@ -25,7 +25,8 @@ from scipy.ndimage import maximum_filter1d
 from scipy.signal import find_peaks
 from tqdm import tqdm
 
-from bassnet_osc.spec import BassNetError, CqtSpec, DescriptorSpec, Spec, paper
+from bassnet_osc.presets import paper
+from bassnet_osc.spec import BassNetError, CqtSpec, DescriptorSpec, Spec
 from training.descriptors import Descriptors, NoteTruth, exact_descriptors, level_db
 from training.estimators import estimated_descriptors, importing
 from training.features import read_mono, read_truth

@@ -19,7 +19,8 @@ import torch
 from nnAudio.features.cqt import CQT1992v2
 from torch import Tensor
 
-from bassnet_osc.spec import PRESETS, CqtSpec
+from bassnet_osc.presets import PRESETS
+from bassnet_osc.spec import CqtSpec
 from training.cqt import Cqt
 
 AUDIO_S = 10.0  # seconds of noise in a run

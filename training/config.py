@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from bassnet_osc.spec import PAPER_MAPS, Spec
+from bassnet_osc.presets import PAPER_MAPS
+from bassnet_osc.spec import Spec
 from training.objective import Weights
 
 # A resumed run may have others: its steps are the same, but for how the machine rounds.

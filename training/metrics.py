@@ -180,8 +180,18 @@ def evaluate(subject: Subject, songs: Sequence[Song]) -> dict[str, Any]:
     return metrics(subject, songs, places, observe(subject, songs, places))
 
 
-def pattern_means(subject: Subject, songs: Sequence[Song]) -> dict[int, list[float]]:
-    """The mean latent of each bass pattern that the songs play."""
+def pattern_places(subject: Subject, songs: Sequence[Song]) -> dict[int, list[float]]:
+    """The latent of each bass pattern that the songs play, where its windows lie closest together.
+
+    A mean will not do: a pattern may have several clusters, with another one's between them.
+    """
     places = evaluation_places(songs, subject.spec)
     mu, labels = encode_places(subject, songs, places), patterns(songs, places, subject.spec)
-    return {int(c): mu[labels == c].mean(axis=0).tolist() for c in np.unique(labels)}
+    return {int(c): densest(mu[labels == c]).tolist() for c in np.unique(labels)}
+
+
+def densest(mu: Latents) -> Latents:
+    """The one of mu (n, latent_dim) whose nearest tenth of the others is nearest: (latent_dim,)."""
+    distances = np.linalg.norm(mu[:, None] - mu, axis=2)
+    reach = np.sort(distances, axis=1)[:, len(mu) // 10]
+    return np.asarray(mu[reach.argmin()])

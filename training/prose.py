@@ -5,7 +5,7 @@ Flow: prose ◀ tables.
 
 from __future__ import annotations
 
-from bassnet_osc.spec import studio
+from bassnet_osc.presets import studio
 from training.metrics import DELAYS
 from training.places import EVERY_FRAMES
 from training.results import TEST_SONGS

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bassnet_osc.spec import PAPER_WINDOWS
+from bassnet_osc.presets import PAPER_WINDOWS
 from training.paper import ABLATION_WINDOW, ACCURACIES, ACCURACIES_WITHOUT_CROSS, DATA_SET_NAMES, LOSSES
 from training.prose import EXACT, HEAD, LIVE, NOT_RUN, TABLE_1, TABLE_2, TABLE_3
 from training.results import Row, mean_and_deviation

@@ -26,7 +26,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from bassnet_osc.spec import PRESETS, BassNetError, Spec, resized
+from bassnet_osc.presets import PRESETS, resized
+from bassnet_osc.spec import BassNetError, Spec
 from training.config import RECIPES, TrainConfig
 from training.run import LOG_EVERY, Run
 
