@@ -102,7 +102,7 @@ RULES: dict[str, tuple[Callable[[Chord], int], ...]] = {
 
 @pytest.mark.parametrize(("name", "data_set"), [("a2-live", "A2"), ("a3-live", "A3")])
 def test_the_places_of_the_other_models(name: str, data_set: str, tmp_path: Path) -> None:
-    """Each plays by its rule of the chord's quality (A2) or of its instrument (A3); 0.999 or more measured."""
+    """Each plays by its rule of the chord's quality or of its instrument; measured: 0.999 or more."""
     bundle = Bundle.load(name, provider="cpu", threads=2)
     song, mix = render_song(data_set, 0, tmp_path)
     for z, rule in zip(bundle.z_places.values(), RULES[data_set], strict=True):

@@ -75,11 +75,15 @@ half of the songs best; it tells by how much z lags behind.
 TABLE_3 = """## Table 3: without cross-reconstruction
 
 The ablation of section 6.3: each window is rebuilt from its own z ("regular"), and there is no
-cross-divergence.
+cross-divergence. Where it separates the patterns here and not in the paper, the likely reason is enc_z:
+here it pools its product over time and frequency, so that z cannot hold the absolute pitch that it came to
+hold in the paper. No other enc_z was tried.
 """
 
 ORIGIN = """## What made each row
 
-Minutes are of training, the features of its songs included; steps are those until the model that was
-kept.
+Minutes are of training, with the features of its songs where they were not there yet. `steps` are those of
+the kept model. Song i of a split is the same however many there are: each `--data` holds as many for
+training as the table says, with 20 for validation, of which `data/small` has 10. training/README.md has the
+commands that render them.
 """

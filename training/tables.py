@@ -11,7 +11,7 @@ from typing import Any
 
 from bassnet_osc.presets import PAPER_WINDOWS
 from training.paper import ABLATION_WINDOW, ACCURACIES, ACCURACIES_WITHOUT_CROSS, DATA_SET_NAMES, LOSSES
-from training.prose import EXACT, HEAD, LIVE, NOT_RUN, TABLE_1, TABLE_2, TABLE_3
+from training.prose import EXACT, HEAD, LIVE, NOT_RUN, ORIGIN, TABLE_1, TABLE_2, TABLE_3
 from training.results import Row, mean_and_deviation
 
 UNKNOWN = "–"  # a metric that a model does not have
@@ -193,10 +193,7 @@ def origin_table(rows: Iterable[Row]) -> str:
         training = [f"{row.data_set}, {row.songs}", str(row.steps), f"{row.minutes:.1f}", row.machine]
         body.append([row.name, str(row.maps), *training, f"`{row.command}`"])
     head = ["row", "maps", "data, songs", "steps", "minutes", "machine", "command"]
-    note = (
-        "Minutes are of training, the features of its songs included. `steps` are those of the kept model.\n"
-    )
-    return f"## What made each row\n\n{note}\n{markdown(head, body)}"
+    return f"{ORIGIN}\n{markdown(head, body)}"
 
 
 def results_text(rows: Sequence[Row], captions: dict[str, str]) -> str:
