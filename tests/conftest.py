@@ -60,6 +60,20 @@ def probe_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def song_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A song of sines with its features, for the smallest model of the preset `live`."""
+    from songs import tiny, write_song
+
+    from bassnet_osc.presets import live
+    from training.features import compute_features
+
+    folder = tmp_path_factory.mktemp("data") / "train" / "0000"
+    write_song(folder, seed=0)
+    compute_features(folder, tiny(live()))
+    return folder
+
+
 def _refuse_skip(report: Any) -> None:
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
         report.outcome = "failed"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from songs import BAR_S, tiny, write_data, write_song
+from songs import BAR_S, tiny, write_data
 
 from bassnet_osc.presets import live
 from bassnet_osc.spec import BassNetError
@@ -29,20 +29,10 @@ from training.dataset import (
     silence,
 )
 from training.descriptors import Descriptors
-from training.features import compute_features
 from training.objective import UNVOICED_BIN
 
 SPEC = tiny(live())
 CQT = Cqt(SPEC.cqt)
-
-
-@pytest.fixture(scope="module")
-def song_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A song with its features."""
-    folder = tmp_path_factory.mktemp("data") / "train" / "0000"
-    write_song(folder, seed=0)
-    compute_features(folder, SPEC)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -29,15 +29,6 @@ PEAK = replace(SPEC, cqt=replace(SPEC.cqt, reference="peak"))
 
 
 @pytest.fixture(scope="module")
-def song_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A song with its features."""
-    folder = tmp_path_factory.mktemp("data") / "train" / "0000"
-    write_song(folder, seed=0)
-    compute_features(folder, SPEC)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def song(song_folder: Path) -> Song:
     return load_song(song_folder, SPEC)
 
