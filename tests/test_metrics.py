@@ -54,7 +54,7 @@ def test_pitch_is_right_within_a_bin(guess: int, accuracy: float) -> None:
 
 
 def test_losses_of_one_who_knows_nothing() -> None:
-    """Even odds cost ln 12 among 12 bins and ln 2 at a curve, whatever is true. Measured: 1e-8."""
+    """Even odds cost ln 12 among 12 bins and ln 2 at a curve, whatever is true."""
     data = songs(4)
     for one in data:
         one.descriptors.level[:] = 0.25

@@ -50,7 +50,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_checkpoint_and_bundle_measure_the_same(pair: tuple[Subject, Subject]) -> None:
-    """Measured: mu 3e-7, losses 2e-6; the bundle knows nothing of the coarser channels."""
+    """The bundle knows nothing of the coarser channels."""
     songs = [noise(pair[0].spec)] * 2
     places = evaluation_places(songs, pair[0].spec)
     trained, exported = (observe(subject, songs, places) for subject in pair)
@@ -62,7 +62,7 @@ def test_checkpoint_and_bundle_measure_the_same(pair: tuple[Subject, Subject]) -
 
 
 def test_they_decode_the_same_f0_at_any_z(pair: tuple[Subject, Subject]) -> None:
-    """But for near ties: one bin in a hundred may differ. Measured: none."""
+    """But for near ties: one bin in a hundred may differ."""
     song, spec = noise(pair[0].spec), pair[0].spec
     windows = cut_windows([song], [(0, newest) for newest in range(20, 120, 7)], spec)
     z = torch.tensor([[-2.0, 0.0], [0.0, 0.0], [2.0, 1.0]])
@@ -73,7 +73,7 @@ def test_they_decode_the_same_f0_at_any_z(pair: tuple[Subject, Subject]) -> None
 
 
 def test_rebuilding_is_encoding_and_decoding(pair: tuple[Subject, Subject]) -> None:
-    """With z = mu, and as the model does it. Measured: 2e-6 in logits of up to 7."""
+    """With z = mu, and as the model does it."""
     trained, _ = pair
     assert isinstance(trained, Checkpoint)
     windows = cut_windows([noise(trained.spec)], [(0, 50), (0, 99)], trained.spec)

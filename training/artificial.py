@@ -34,7 +34,7 @@ from training.composition import Song, compose
 from training.data_sets import BEATS_PER_BAR, DATA_SETS
 from training.render_midi import Part, fluidsynth, midi_file, render, soundfont
 
-FLUIDSYNTH_GAIN = 0.4  # of mix and bass alike: the mixes of 220 songs peak at -11.1 to -3.8 dBFS
+FLUIDSYNTH_GAIN = 0.4  # of mix and bass alike: the mixes of 220 songs of A1 peak at -11.1 to -3.8 dBFS
 OVERSAMPLING = 2  # FluidSynth aliases what its soundfont has above half the rate: render higher, then filter
 SPLITS = {"train": 0, "validation": 1, "test": 2}  # numbers in the seed
 

@@ -1,7 +1,7 @@
 """Metrics of a trained model on test songs: Table 1's cross-entropies and Table 2's classifier.
 
 Test songs have seeds of their own and choose nothing: classifiers are fitted on the first half of them and
-scored on the second half; the mean latents of the patterns, which are shipped, are for other songs.
+scored on the second half; the places of the patterns, which are shipped, are found on other songs.
 
 Flow: subject, places, ceiling ◀ metrics ◀ evaluate, figures, export.
 """

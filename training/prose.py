@@ -85,5 +85,6 @@ ORIGIN = """## What made each row
 Minutes are of training, with the features of its songs where they were not there yet. `steps` are those of
 the kept model. Song i of a split is the same however many there are: each `--data` holds as many for
 training as the table says, with 20 for validation, of which `data/small` has 10. training/README.md has the
-commands that render them.
+commands that render them. "threads: 1" is OMP_NUM_THREADS=1 before the command: other numbers of threads
+round differently. Two runs shared two cores, so that minutes on an idle machine are fewer.
 """
