@@ -159,6 +159,7 @@ def test_a_kept_model_cannot_be_resumed(
     "bad",
     [
         ["--steps", "0"],
+        ["--patience", "0"],
         ["--minutes", "0"],
         ["--seed", "-1"],
         ["--seed", str(2**32)],
@@ -208,6 +209,7 @@ def test_options_become_config_and_spec() -> None:
     assert train.parse(options[:4])[1] == live()
     assert train.parse([*options[:4], "--recipe", "paper"])[0].steps > 10**6
     assert train.parse([*options[:4], "--recipe", "paper", "--steps", "7"])[0].steps == 7
+    assert train.parse([*options[:4], "--recipe", "paper", "--patience", "3000"])[0].patience == 3000
 
 
 @pytest.mark.usefixtures("needs_fluidsynth")

@@ -18,7 +18,7 @@ from training.objective import Weights
 # A resumed run may have others: its steps are the same, but for how the machine rounds.
 FREE = {"minutes", "out", "device", "devices", "nodes", "command"}
 MINI_EPOCH = 1000  # instances between two validations (section 5.3)
-NO_END = 10**9  # steps: more than any run takes
+NO_END = 10**9  # steps or validations: more than any run takes
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class TrainConfig:
     gain_db: tuple[float, float] = (-24.0, 6.0)  # random gain of the mix: its level must not matter
     silent: float = 0.02  # share of pairs without any sound: silence in, silence out
     validate_every: int = 100  # steps
-    patience: int = 10  # validations without improvement until it ends
+    patience: int = NO_END  # validations without improvement until it ends; a cycle goes to its own end
     cross: bool = True  # False is the ablation of section 6.3
     seed: int = 0
     device: str = "cpu"

@@ -74,6 +74,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[TrainConfig, Spec]:
     parser.add_argument("--recipe", choices=list(RECIPES), default="fast", help="default %(default)s")
     parser.add_argument("--no-cross", action="store_true", help="the ablation of section 6.3")
     parser.add_argument("--steps", type=int, help="default: the recipe's")
+    parser.add_argument("--patience", type=int, help="validations without a gain until it ends; paper: 1000")
     parser.add_argument("--minutes", type=float, default=defaults.minutes, help="budget, default none")
     parser.add_argument("--seed", type=int, default=0, help="default 0")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="default %(default)s")
@@ -81,8 +82,9 @@ def parse(arguments: Sequence[str] | None) -> tuple[TrainConfig, Spec]:
     parser.add_argument("--nodes", type=int, default=1, help="machines, default 1: see above")
     args = parser.parse_args(arguments)
     # `is not None`: 0 steps are wrong, and not the recipe's.
-    if (args.steps is not None and args.steps < 1) or args.minutes <= 0 or not 0 <= args.seed <= MAX_SEED:
-        parser.error(f"--steps must be 1 or more, --minutes above 0 and --seed 0 to {MAX_SEED}")
+    given = [number for number in (args.steps, args.patience) if number is not None]
+    if min(given, default=1) < 1 or args.minutes <= 0 or not 0 <= args.seed <= MAX_SEED:
+        parser.error(f"--steps and --patience must be 1 or more, --minutes above 0, --seed 0 to {MAX_SEED}")
     if args.device == "cuda" and torch.cuda.device_count() < max(1, args.devices):
         parser.error(
             f"--device cuda needs {args.devices} CUDA GPU and a torch that was built for them; there are "
@@ -106,7 +108,8 @@ def parse(arguments: Sequence[str] | None) -> tuple[TrainConfig, Spec]:
         nodes=args.nodes,
     )
     config, spec = RECIPES[args.recipe](config, spec)
-    return replace(config, steps=args.steps or config.steps), spec
+    steps, patience = args.steps or config.steps, args.patience or config.patience
+    return replace(config, steps=steps, patience=patience), spec
 
 
 def window(text: str) -> tuple[int, int]:
