@@ -47,9 +47,10 @@ def test_divergences_warm_up_over_a_share_of_the_steps() -> None:
 
 
 def test_pairs_are_swapped_by_and_by() -> None:
-    c = replace(CONFIG, steps=1000, cross_warmup=0.5)
-    assert [swapped_share(step, c) for step in (0, 250, 500, 999)] == [0.0, 0.5, 1.0, 1.0]
+    c = replace(CONFIG, steps=1000, cross_warmup=0.5, cross_cooldown=0.2)
+    assert [swapped_share(step, c) for step in (0, 250, 500, 800, 900, 999)] == [0, 0.5, 1, 1, 0.5, 0.005]
     assert swapped_share(0, replace(c, cross_warmup=0.0)) == 1.0
+    assert swapped_share(999, replace(c, cross_cooldown=0.0)) == 1.0
 
 
 def test_the_fast_recipe_is_the_default() -> None:
@@ -75,6 +76,7 @@ def test_the_paper_s_recipe(preset: str) -> None:
     assert {swapped_share(step, config) for step in (0, 10, 10**6)} == {1.0}
     assert (config.weights.kl, config.weights.cross_kl) == (1.0, 1.0)
     assert (config.gain_db, config.silent, config.autocast) == ((0.0, 0.0), 0.0, False)
+    assert config.transpose_bins == 0
     kept = ("data", "out", "minutes", "cross", "seed", "device", "batch_pairs")
     assert all(getattr(config, name) == getattr(CONFIG, name) for name in kept)
 

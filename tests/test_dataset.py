@@ -13,7 +13,7 @@ import soundfile
 import torch
 from songs import BAR_S, tiny, write_data
 
-from bassnet_osc.presets import live
+from bassnet_osc.presets import live, studio
 from bassnet_osc.spec import BassNetError
 from training.cqt import Cqt, cqt_frames
 from training.dataset import (
@@ -27,6 +27,7 @@ from training.dataset import (
     load_songs,
     random_pairs,
     silence,
+    transpose,
 )
 from training.descriptors import Descriptors
 from training.objective import UNVOICED_BIN
@@ -136,6 +137,44 @@ def test_silence_takes_the_named_windows_alone() -> None:
     assert not any(tensor[0].any() for name, tensor in vars(windows).items() if name != "f0")
     assert (windows.f0[0] == UNVOICED_BIN).all()
     assert all(torch.equal(vars(windows)[name][1], tensor) for name, tensor in kept.items())
+
+
+def random_windows(n_bins: int) -> Windows:
+    """Two windows of five frames, the last of them unvoiced."""
+    frames = torch.rand(2, 2, 5, n_bins, generator=torch.Generator().manual_seed(0)) + 0.1
+    f0 = torch.tensor([[0, 3, 10, n_bins - 1, UNVOICED_BIN]] * 2)
+    return Windows(frames[0], frames[1], f0, frames[0, ..., 0], frames[1, ..., 0])
+
+
+def test_transposition_moves_mix_bass_and_f0_together() -> None:
+    """By hand: what leaves the range is lost, what enters it is silent, unvoiced stays unvoiced."""
+    n_bins = 20
+    before, moved = random_windows(n_bins), random_windows(n_bins)
+    transpose(moved, np.array([4, -4]))
+    for name in ("mix", "bass"):
+        old, new = getattr(before, name), getattr(moved, name)
+        assert torch.equal(new[0, :, 4:], old[0, :, :-4]) and not new[0, :, :4].any()
+        assert torch.equal(new[1, :, :-4], old[1, :, 4:]) and not new[1, :, -4:].any()
+    lost = UNVOICED_BIN
+    assert moved.f0.tolist() == [[4, 7, 14, lost, lost], [lost, lost, 6, n_bins - 5, lost]]
+    assert torch.equal(moved.level, before.level) and torch.equal(moved.onset, before.onset)
+
+
+def test_transposition_is_the_cqt_of_transposed_audio() -> None:
+    """A sine 15 bins (five semitones) higher, where Q is constant.
+
+    Live's kernels are wider at low pitches: there it is near.
+    """
+    cqt, seconds = studio().cqt, np.arange(SPEC.cqt.sample_rate) / SPEC.cqt.sample_rate
+    low, high = (
+        cqt_frames(Cqt(cqt), torch.from_numpy(0.3 * np.sin(2 * np.pi * hz * seconds)).float())
+        for hz in (220.0, 220.0 * 2 ** (5 / 12))
+    )
+    middle = slice(40, 60)
+    windows = Windows(low[None, middle], low[None, middle], *3 * [torch.zeros(1, 20, dtype=torch.int64)])
+    transpose(windows, np.array([15]))
+    difference = (windows.mix[0] - high[middle])[:, 100:150].abs().max()
+    assert difference < 0.02, difference
 
 
 def test_no_songs_is_one_clear_line(tmp_path: Path) -> None:

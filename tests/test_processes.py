@@ -39,7 +39,8 @@ from training.train import main
 
 run.VALIDATION_PAIRS = 8
 PRESETS["live"] = lambda: SPEC
-changes = {{"autocast": False, "cross_warmup": 0.0, "validate_every": {VALIDATE_EVERY}}}
+swapped = {{"cross_warmup": 0.0, "cross_cooldown": 0.0}}
+changes = {{"autocast": False, "validate_every": {VALIDATE_EVERY}, **swapped}}
 config.RECIPES["fast"] = lambda c, spec: (replace(c, **changes), spec)
 whole_step, losses = run.Run.train_step, []
 
@@ -131,7 +132,9 @@ def test_the_gradient_is_the_mean_of_the_shares(folder: Path, tmp_path: Path) ->
 
     Measured: the same bits with one thread, 7.4e-5 apart with two; the largest entry is 1.6.
     """
-    config = TrainConfig(str(folder / "data"), str(tmp_path), steps=STEPS, autocast=False, cross_warmup=0.0)
+    config = TrainConfig(
+        str(folder / "data"), str(tmp_path), steps=STEPS, autocast=False, cross_warmup=0.0, cross_cooldown=0.0
+    )
     run = Run(config, SPEC)
     run.model.train()
     for rank in (0, 1):

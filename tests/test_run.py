@@ -137,6 +137,21 @@ def test_the_mix_has_a_random_gain(data: Path, tmp_path: Path) -> None:
     assert gain_db.std() > 3  # of a uniform distribution over 30 dB: 8.7
 
 
+def test_pairs_are_transposed(data: Path, tmp_path: Path) -> None:
+    """Both windows of a pair by the same number of bins, within transpose_bins; pairs differ."""
+    moved, still = (
+        Run(config(data, tmp_path / name, silent=0.0, transpose_bins=bins), SPEC).train_batch(0)[1].f0
+        for name, bins in (("moved", 15), ("still", 0))
+    )
+    both = (moved >= 0) & (still >= 0)
+    shifts = [set((m - s)[b].tolist()) for m, s, b in zip(moved, still, both, strict=True)]
+    half = len(shifts) // 2
+    pairs = [one | other for one, other in zip(shifts[:half], shifts[half:], strict=True)]
+    assert all(len(pair) <= 1 for pair in pairs)
+    heard = set().union(*pairs)
+    assert len(heard) > 1 and max(map(abs, heard)) <= 15
+
+
 def test_each_step_has_its_own_noise(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batch and weights stay: the divergence does too, but not what is rebuilt from the samples of z."""
     run = Run(config(data, tmp_path, learning_rate=0.0), SPEC)

@@ -12,7 +12,7 @@ import torch
 from songs import write_data
 from tiny_runs import SPEC, config, small_validation, stop_at
 
-from bassnet_osc.presets import PRESETS, live
+from bassnet_osc.presets import PRESETS, live, paper
 from bassnet_osc.spec import BassNetError, ModelSpec
 from training import checkpoint, run, train
 from training.artificial import Origin, make_song
@@ -207,7 +207,8 @@ def test_options_become_config_and_spec() -> None:
     assert (spec.window.n_steps, spec.window.window_frames, spec.window.anchor) == (10, 640, "centre")
     assert (got.cross, got.minutes, got.seed, got.devices, got.nodes) == (False, 3.0, 4, 5, 2)
     assert train.parse(options[:4])[1] == live()
-    assert train.parse([*options[:4], "--recipe", "paper"])[0].steps > 10**6
+    got, spec = train.parse([*options[:4], "--recipe", "paper"])
+    assert got.steps > 10**6 and spec.cqt == paper().cqt and spec.window == paper().window
     assert train.parse([*options[:4], "--recipe", "paper", "--steps", "7"])[0].steps == 7
     assert train.parse([*options[:4], "--recipe", "paper", "--patience", "3000"])[0].patience == 3000
 

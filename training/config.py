@@ -38,8 +38,12 @@ class TrainConfig:
     max_gradient_norm: float = 5.0  # a larger gradient is scaled down to it
     autocast: bool = True  # convolutions in bfloat16
     cross_warmup: float = 0.5  # share of the steps until all pairs are swapped: z is in use sooner
+    cross_cooldown: float = 0.2  # share of them, the last, until none is: f0 needs not hedge any more
     kl_warmup: float = 1.0  # share of the steps until the KL terms have their weight: sooner, z collapsed
     gain_db: tuple[float, float] = (-24.0, 6.0)  # random gain of the mix: its level must not matter
+    transpose_bins: int = (
+        0  # a pair is moved by up to so many bins, up or down: more keys than the songs have
+    )
     silent: float = 0.02  # share of pairs without any sound: silence in, silence out
     validate_every: int = 100  # steps
     patience: int = NO_END  # validations without improvement until it ends; a cycle goes to its own end
@@ -90,8 +94,10 @@ def paper(config: TrainConfig, spec: Spec) -> tuple[TrainConfig, Spec]:
         max_gradient_norm=math.inf,
         autocast=False,
         cross_warmup=0.0,
+        cross_cooldown=0.0,
         kl_warmup=0.0,
         gain_db=(0.0, 0.0),
+        transpose_bins=0,
         silent=0.0,
         validate_every=MINI_EPOCH // (2 * config.batch_pairs),
         patience=1000,
@@ -120,7 +126,8 @@ def kl_scale(step: int, config: TrainConfig) -> float:
 
 def swapped_share(step: int, config: TrainConfig) -> float:
     """Probability that a pair is rebuilt with each other's z at a step, not with its own."""
-    return _ramp(step, config.cross_warmup * config.steps)
+    end = _ramp(config.steps - step, config.cross_cooldown * config.steps)
+    return min(_ramp(step, config.cross_warmup * config.steps), end)
 
 
 def _ramp(step: int, length: float) -> float:

@@ -8,6 +8,7 @@ Flow: features -> dataset -> run, metrics, export.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,17 @@ from torch import Tensor
 
 from bassnet_osc.spec import BassNetError, Spec
 from training.descriptors import Descriptors
-from training.features import cache_name, compute_all, read_truth
+from training.features import cache_name, compute_all
 from training.multires import compress, compress_f0, max_pair
 from training.objective import UNVOICED_BIN, Targets
+from training.truth import read_truth
 
 NEIGHBOUR_S = 5.0  # seconds: how far apart the two windows of a pair may lie (section 5.3)
 
 
 @dataclass
 class Song:
-    """A song's features: `spectra` (2, n_frames, n_bins) float16, mix then bass, memory-mapped."""
+    """A song's features: `spectra` (n, n_frames, n_bins) float16, memory-mapped: mix, bass, further mixes."""
 
     spectra: npt.NDArray[np.float16]
     descriptors: Descriptors
@@ -38,6 +40,11 @@ class Song:
     def n_frames(self) -> int:
         """Length of the song in frames."""
         return self.spectra.shape[1]
+
+    def mix(self, take: int) -> npt.NDArray[np.float16]:
+        """The frames of one of the song's mixes; any number stands for one of them."""
+        takes = [0, *range(2, len(self.spectra))]
+        return self.spectra[takes[take % len(takes)]]
 
     @property
     def bars(self) -> list[dict[str, Any]]:
@@ -69,7 +76,8 @@ def load_songs(folder: Path, spec: Spec) -> list[Song]:
     if not folders:
         raise BassNetError(
             f"{folder} must hold song folders with truth.json; it has none: make them with "
-            f"`python -m training.artificial --split {folder.name} --songs 40 --out {folder.parent}`"
+            f"`python -m training.artificial --split {folder.name} --out {folder.parent} --data-set ... "
+            "--songs ...`, A1 to A4, and as many as you want to train on"
         )
     compute_all(folders, spec, f"features of {folder.name}")
     return [load_song(song, spec) for song in folders]
@@ -94,16 +102,19 @@ def _cut(array: npt.NDArray[Any], start: int, length: int, outside: float) -> np
     return out
 
 
-def cut_windows(songs: list[Song], places: list[tuple[int, int]], spec: Spec) -> Windows:
-    """The windows at `places`, pairs of song index and newest frame."""
+def cut_windows(
+    songs: list[Song], places: list[tuple[int, int]], spec: Spec, takes: Sequence[int] | None = None
+) -> Windows:
+    """The windows at `places`, pairs of song index and newest frame; of each song's first mix or a take."""
     b = spec.window.window_frames
+    mixes = [songs[s].mix(take) for (s, _), take in zip(places, takes or [0] * len(places), strict=True)]
     rows = [(songs[s], newest - b + 1) for s, newest in places]
 
     def stack(arrays: list[npt.NDArray[Any]], dtype: torch.dtype) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(dtype)
 
     return Windows(
-        mix=stack([_cut(song.spectra[0], at, b, 0) for song, at in rows], torch.float32),
+        mix=stack([_cut(mix, at, b, 0) for mix, (_, at) in zip(mixes, rows, strict=True)], torch.float32),
         bass=stack([_cut(song.spectra[1], at, b, 0) for song, at in rows], torch.float32),
         f0=stack([_cut(song.descriptors.f0_bin, at, b, UNVOICED_BIN) for song, at in rows], torch.int64),
         level=stack([_cut(song.descriptors.level, at, b, 0) for song, at in rows], torch.float32),
@@ -144,6 +155,23 @@ def change_gain(frames: Tensor, gain: Tensor, spec: Spec) -> Tensor:
     c = spec.cqt.log_gain
     magnitudes = torch.expm1(frames * math.log1p(c)) * gain[:, None, None]
     return torch.log1p(magnitudes) / math.log1p(c)
+
+
+def transpose(windows: Windows, bins: npt.NDArray[np.int64]) -> None:
+    """Moves each window (B,) by a number of bins, up or down, mix, bass and f0 together, in place.
+
+    What leaves the range of the bins is lost; what enters it is silent. For constant-Q kernels this is what
+    transposed audio gives; variable-Q ones are wider at low pitches, so there it is near it.
+    """
+    n_bins = windows.mix.shape[-1]
+    shift = torch.from_numpy(bins)[:, None, None]
+    source = torch.arange(n_bins) - shift
+    outside = (source < 0) | (source >= n_bins)
+    source = source.clamp(0, n_bins - 1).expand_as(windows.mix)
+    windows.mix = windows.mix.gather(-1, source).masked_fill(outside, 0.0)
+    windows.bass = windows.bass.gather(-1, source).masked_fill(outside, 0.0)
+    f0 = windows.f0 + shift[..., 0]
+    windows.f0 = f0.masked_fill((windows.f0 == UNVOICED_BIN) | (f0 < 0) | (f0 >= n_bins), UNVOICED_BIN)
 
 
 def silence(windows: Windows, which: npt.NDArray[np.bool_]) -> None:

@@ -4,14 +4,12 @@ The batch and the noise of step s depend on (seed, s) alone, so that a resumed r
 Several processes share the pairs of a batch and average their gradients (Lightning Fabric); each normalises
 its share by itself. Process 0 alone validates and writes.
 
-Flow: dataset, model, objective, config, checkpoint -> run -> train.
+Flow: dataset, model, objective, config, checkpoint, log -> run -> train.
 """
 
 from __future__ import annotations
 
-import csv
 import math
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,15 +24,25 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from bassnet_osc.spec import BassNetError, Spec
-from training.checkpoint import load_checkpoint, machine, save_checkpoint
+from training.checkpoint import load_checkpoint, load_weights, machine, save_checkpoint
 from training.config import TrainConfig, kl_scale, learning_rate, swapped_share
-from training.dataset import Song, change_gain, compressed, cut_windows, load_songs, random_pairs, silence
+from training.dataset import (
+    Song,
+    change_gain,
+    compressed,
+    cut_windows,
+    load_songs,
+    random_pairs,
+    silence,
+    transpose,
+)
+from training.features import has_features
+from training.log import append_rows, drop_rows_after
 from training.model import VGAE
 from training.objective import Objective, Targets, evaluation_terms, total
 
 VALIDATION_PAIRS = 200  # fixed windows of the validation songs, for early stopping
 LOG_EVERY = 20  # steps between two rows of training losses
-LOG_COLUMNS = ["step", "kind", "term", "value"]
 RANK_SEED = 10**10  # between the noise seeds of two processes: more than the steps of a run
 
 
@@ -44,6 +52,9 @@ class Run:
     def __init__(self, config: TrainConfig, spec: Spec) -> None:
         started = time.monotonic()
         self.config, self.spec = config, spec
+        self.feature_songs = sum(
+            _without_features(Path(config.data) / s, spec) for s in ("train", "validation")
+        )
         self.fabric = _fabric(config)
         self.device = self.fabric.device
         self.out = Path(config.out)
@@ -60,7 +71,7 @@ class Run:
         self.validation = self._batches(validation, places)
         self.trained_on = {"data_set": self.songs[0].truth.get("data_set"), "songs": len(self.songs)}
         self.step, self.stale, self.best = 0, 0, math.inf
-        self.seconds = time.monotonic() - started  # of computing the features
+        self.seconds = self.feature_seconds = time.monotonic() - started
         if (self.out / "last.pt").exists():
             self._resume(load_checkpoint(self.out / "last.pt"))
 
@@ -77,7 +88,7 @@ class Run:
                 )
             self.objective = self.fabric.setup_module(self.objective, move_to_device=False)
             if self.writes:
-                self._drop_lost_log_rows()
+                drop_rows_after(self.out / "log.csv", self.step)
             yield
         except BaseException:
             for process in others:
@@ -113,7 +124,9 @@ class Run:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
-            "seconds": self.seconds,
+            "seconds": self.seconds,  # those of the features among them
+            "feature_seconds": self.feature_seconds,
+            "feature_songs": self.feature_songs,
             "stale": self.stale,
             "best": self.best,
             "trained_on": self.trained_on,
@@ -128,22 +141,12 @@ class Run:
                 f"{self.out}/last.pt was trained with other settings ({'; '.join(differences)}): "
                 "choose another --out or the same settings"
             )
-        self.model.load_state_dict(values["model"])
+        load_weights(self.model, values, self.out / "last.pt")
         self.optimizer.load_state_dict(values["optimizer"])
         self.step, self.seconds = values["step"], values["seconds"]
+        self.feature_seconds = values.get("feature_seconds", 0.0)  # not in every checkpoint
+        self.feature_songs = values.get("feature_songs", 0)
         self.stale, self.best = values["stale"], values["best"]
-
-    def _drop_lost_log_rows(self) -> None:
-        """Steps after the last checkpoint are lost when a run stops; they are done and logged again."""
-        path = self.out / "log.csv"
-        if not path.exists():
-            return
-        with path.open(newline="") as file:
-            rows = [row for row in csv.reader(file) if len(row) == len(LOG_COLUMNS) and row != LOG_COLUMNS]
-        unfinished = path.with_suffix(".unfinished")
-        with unfinished.open("w", newline="") as file:
-            csv.writer(file).writerows([LOG_COLUMNS, *(row for row in rows if int(row[0]) <= self.step)])
-        os.replace(unfinished, path)
 
     def train_batch(self, step: int) -> tuple[Tensor, Targets]:
         """This process's share of step `step`: the mix at a random gain, a few pairs silent."""
@@ -152,9 +155,12 @@ class Run:
         places = random_pairs(self.songs, n, self.spec, rng)
         gain = 10 ** (rng.uniform(*config.gain_db, size=2 * n) / 20)
         silent = np.tile(rng.random(n) < config.silent, 2)
+        bins = np.tile(rng.integers(-config.transpose_bins, config.transpose_bins + 1, size=n), 2)
         mine = np.arange(2 * n).reshape(2, n)[:, self.fabric.global_rank :: self.fabric.world_size].flatten()
-        windows = cut_windows(self.songs, [places[i] for i in mine], self.spec)
+        takes = rng.integers(1 << 30, size=2 * n)[mine].tolist()
+        windows = cut_windows(self.songs, [places[i] for i in mine], self.spec, takes)
         windows.mix = change_gain(windows.mix, torch.from_numpy(gain[mine]).float(), self.spec)
+        transpose(windows, bins[mine])
         silence(windows, silent[mine])
         return self._to_device(*compressed(windows, self.spec))
 
@@ -196,14 +202,8 @@ class Run:
         return sums
 
     def log(self, kind: str, terms: dict[str, float]) -> None:
-        """Appends one long-format row per term: step, kind, term, value."""
-        path = self.out / "log.csv"
-        new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(LOG_COLUMNS)
-            writer.writerows([self.step, kind, name, f"{value:.6g}"] for name, value in terms.items())
+        """Appends the terms of this step to log.csv."""
+        append_rows(self.out / "log.csv", self.step, kind, terms)
 
     def checkpoint(self) -> dict[str, float]:
         """Validates, keeps the best model and the last state; the other processes wait for the figures."""
@@ -229,6 +229,11 @@ class Run:
         return (
             self.step >= config.steps or self.seconds >= 60 * config.minutes or self.stale >= config.patience
         )
+
+
+def _without_features(folder: Path, spec: Spec) -> int:
+    """How many songs still need theirs."""
+    return sum(not has_features(path.parent, spec) for path in folder.glob("*/truth.json"))
 
 
 def _fabric(config: TrainConfig) -> Fabric:

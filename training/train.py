@@ -69,7 +69,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[TrainConfig, Spec]:
     parser = argparse.ArgumentParser(prog="python -m training.train", description="Train BassNet on songs.")
     parser.add_argument("--data", required=True, help="folder with train/ and validation/")
     parser.add_argument("--out", required=True, help="folder of the run; an existing run goes on")
-    parser.add_argument("--preset", choices=list(PRESETS), default="live", help="numbers of spec.py")
+    parser.add_argument("--preset", choices=list(PRESETS), help="default live; of --recipe paper: paper")
     parser.add_argument("--window", type=window, help="a/b in frames, such as 10/40; default: the preset's")
     parser.add_argument("--recipe", choices=list(RECIPES), default="fast", help="default %(default)s")
     parser.add_argument("--no-cross", action="store_true", help="the ablation of section 6.3")
@@ -90,7 +90,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[TrainConfig, Spec]:
             f"--device cuda needs {args.devices} CUDA GPU and a torch that was built for them; there are "
             f"{torch.cuda.device_count()}: use cpu or fewer --devices"
         )
-    spec = PRESETS[args.preset]()
+    spec = PRESETS[args.preset or ("paper" if args.recipe == "paper" else "live")]()
     try:
         spec = resized(spec, *args.window) if args.window else spec
     except BassNetError as error:
