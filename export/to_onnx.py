@@ -2,7 +2,8 @@
 
     python -m export.to_onnx --checkpoint runs/a1-live/best.pt --data data/a1 --out bassnet_osc/models/a1-live
 
-Prints the parity report and the metrics; exits with 1, writing nothing, if they differ too much.
+Prints the parity report and the metrics; exits with 1, writing nothing, if they differ too much. --out may be
+new, empty or a bundle, which the new one replaces.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -35,6 +37,7 @@ from training.metrics import evaluate, pattern_places
 from training.subject import Checkpoint, Subject
 
 OPSET = 17
+OF_THE_MACHINE = {"data", "out", "minutes", "command"}  # of a run's config: its folders and its time
 
 
 def write_graph(module: nn.Module, example: tuple[torch.Tensor, ...], path: Path, spec: Spec) -> None:
@@ -69,8 +72,10 @@ def write_bundle(
 ) -> dict[str, float]:
     """Writes a bundle folder whole or not at all; returns the parity errors.
 
-    Raises ParityError, leaving what was there before, if the graphs differ from torch.
+    What was there before stays if the graphs differ from torch (ParityError), and if it is no bundle
+    (BassNetError).
     """
+    check_replaceable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     frontend = Cqt(spec.cqt).eval()
@@ -110,6 +115,17 @@ def _write_card(folder: Path, name: str, spec: Spec, card: dict[str, Any]) -> No
     (folder / "model.json").write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def check_replaceable(out: Path) -> None:
+    """Raises BassNetError where something lies that is not an export's to replace."""
+    if not out.exists() or (out / "model.json").is_file():
+        return
+    if not out.is_dir() or any(out.iterdir()):
+        raise BassNetError(
+            "--out must be a new folder, an empty one or a bundle, which is replaced; got "
+            f"{str(out)!r}, which has no model.json: choose another --out"
+        )
+
+
 def replace_folder(new: Path, target: Path) -> None:
     """Moves `new` to `target`; what was there lies beside it as .NAME-old until then, whatever happens."""
     old = target.with_name(f".{target.name}-old")
@@ -142,25 +158,29 @@ def z_places(subject: Subject, songs: list[Song], data_set: str) -> dict[str, li
     return {name: found[c] for c, name in enumerate(names)}
 
 
-def known_data_set(songs: list[Song]) -> str:
-    """The data set of the songs; raises BassNetError for one whose patterns have no names."""
-    data_set = songs[0].truth.get("data_set")
+def check_data_set(data_set: Any, songs: list[Song]) -> None:
+    """Raises BassNetError for a data set whose patterns have no names, and for songs of another one."""
     if data_set not in DATA_SETS:
         raise BassNetError(
-            f"the songs' truth.json must name a data set ({', '.join(DATA_SETS)}), whose patterns become the "
+            f"a model must be trained on a data set ({', '.join(DATA_SETS)}), whose patterns become the "
             f"places of z; got {data_set!r}: other songs can be trained on, but not exported yet"
         )
-    return str(data_set)
+    if others := {str(song.truth.get("data_set")) for song in songs} - {data_set}:
+        raise BassNetError(
+            f"--data must hold songs of {data_set}, on which the model was trained; got songs of "
+            f"{', '.join(sorted(others))}: name the folder of {data_set}"
+        )
 
 
 def export_checkpoint(checkpoint: Path, data: Path, out: Path) -> str:
     """Tests and exports a trained model; returns the report."""
+    check_replaceable(out)
     model, values = load_model(checkpoint)
     test, validation = (load_songs(data / split, model.spec) for split in ("test", "validation"))
-    data_set = known_data_set(test)
+    data_set, n_songs = values["trained_on"]["data_set"], values["trained_on"]["songs"]
+    check_data_set(data_set, test + validation)
     subject = Checkpoint(model)
     metrics = evaluate(subject, test)
-    n_songs = len(list((data / "train").glob("*/truth.json")))
     card = {
         "z_places": z_places(subject, validation, data_set),  # test songs choose nothing
         "trained_on": f"{data_set}: {n_songs} synthetic songs (FluidSynth, FluidR3_GM)",
@@ -168,12 +188,18 @@ def export_checkpoint(checkpoint: Path, data: Path, out: Path) -> str:
         "training": {
             "steps": values["step"],
             "minutes": round(values["seconds"] / 60, 1),
-            "config": {k: v for k, v in values["config"].items() if k not in ("data", "out", "minutes")},
+            "config": _told(values["config"]),
         },
         "metrics": metrics,
     }
     errors = write_bundle(out, model.spec, DecoderGraph(model).eval(), EncoderGraph(model).eval(), card)
     return f"{report(errors)}\n{json.dumps(metrics, indent=1)}\n{out}"
+
+
+def _told(config: dict[str, Any]) -> dict[str, Any]:
+    """A run's config as the card tells it; JSON knows no infinity, so no bound is null."""
+    kept = {name: value for name, value in config.items() if name not in OF_THE_MACHINE}
+    return {name: None if value == math.inf else value for name, value in kept.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -188,6 +214,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BassNetError as error:
         sys.stderr.write(f"{error}\n")
         return 1 if isinstance(error, ParityError) else 2
+    except OSError as error:
+        sys.stderr.write(
+            f"--data and --out must be writable and have space; {error}: mend it and start again\n"
+        )
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; no bundle was written\n")
+        return 130
     sys.stdout.write(text + "\n")
     return 0
 

@@ -32,6 +32,18 @@ def needs_fluidsynth() -> None:
 
 
 @pytest.fixture(scope="session")
+def needs_mma() -> None:
+    """Skips where MMA is missing."""
+    from bassnet_osc.spec import BassNetError
+    from training.mma import library
+
+    try:
+        library()
+    except BassNetError as error:
+        pytest.skip(f"{error}")
+
+
+@pytest.fixture(scope="session")
 def needs_portaudio() -> None:
     """Skips where sounddevice or the PortAudio library is missing."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,15 @@ import soxr
 
 from bassnet_osc.spec import BassNetError, CqtSpec
 from training import artificial, render_midi
-from training.artificial import FLUIDSYNTH_GAIN, OVERSAMPLING, Origin, generate, make_song
+from training.artificial import (
+    FLUIDSYNTH_GAIN,
+    OVERSAMPLING,
+    Origin,
+    generate,
+    main,
+    make_song,
+    missing_songs,
+)
 from training.composition import FINGER_BASS
 from training.data_sets import DATA_SETS
 from training.render_midi import render
@@ -246,5 +255,64 @@ def test_a_song_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(artificial, "render", fail)
     (tmp_path / "train").mkdir()
     with pytest.raises(BassNetError, match="no sound"):
+        make_song(Origin("A1", "train", 0, 0), tmp_path / "train" / "0000")
+    assert [path.name for path in tmp_path.rglob("*")] == ["train"]
+
+
+def test_missing_songs_are_those_without_a_folder(written: Path) -> None:
+    """Of a song of each data set; the seed is that of its origin."""
+    name, out = said_of(written)["data_set"], written.parent.parent
+    missing = missing_songs(name, "train", 3, 0, out)
+    assert missing == {out / "train" / f"{i:04d}": Origin(name, "train", i, 0) for i in (0, 2)}
+
+
+def full_disk(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def full_sound_file(*_: object, **__: object) -> None:
+    raise soundfile.LibsndfileError(2)
+
+
+def stopped(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "message"),
+    [
+        (full_disk, 2, "--out must be writable and have space; [Errno 28] No space left on device: mend it"),
+        (stopped, 130, "stopped; the same command goes on from here"),
+    ],
+)
+def test_what_ends_the_command_is_one_line(
+    failure: Callable[..., None],
+    status: int,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(artificial, "generate", failure)
+    assert main(["--split", "test", "--songs", "1", "--out", str(tmp_path)]) == status
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+
+
+@pytest.mark.usefixtures("needs_fluidsynth")
+def test_a_folder_that_is_no_song_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "test" / "0000").mkdir(parents=True)
+    assert main(["--split", "test", "--songs", "1", "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "0000 must hold a song with its truth.json; " in said and said.count("\n") == 1
+
+
+def test_a_sound_file_that_cannot_be_written_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artificial, "render", silence)
+    monkeypatch.setattr(soundfile, "write", full_sound_file)
+    (tmp_path / "train").mkdir()
+    with pytest.raises(BassNetError, match=r"songs must be written whole; .*: free some space in --out"):
         make_song(Origin("A1", "train", 0, 0), tmp_path / "train" / "0000")
     assert [path.name for path in tmp_path.rglob("*")] == ["train"]

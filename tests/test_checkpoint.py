@@ -14,19 +14,25 @@ from tiny_runs import SPEC, config, small_validation
 
 from bassnet_osc.spec import BassNetError
 from training.checkpoint import (
+    CONFIG_KEYS,
+    FEATURE_KEYS,
     MODEL_KEYS,
     RESUME_KEYS,
+    TRAINED_ON_KEYS,
     keep,
     load_checkpoint,
     load_model,
     machine,
     save_checkpoint,
 )
+from training.model import VGAE
 from training.run import Run
 
 __all__ = ["small_validation"]
 
-KEYS = MODEL_KEYS | RESUME_KEYS
+# What a checkpoint must have, whatever it is.
+NOTHING: dict[str, Any] = dict.fromkeys(MODEL_KEYS | RESUME_KEYS, 0)
+NOTHING |= {"config": dict.fromkeys(CONFIG_KEYS, 0), "trained_on": dict.fromkeys(TRAINED_ON_KEYS, 0)}
 
 
 @pytest.fixture
@@ -48,8 +54,7 @@ def outputs(model: Any, run: Run) -> dict[str, torch.Tensor]:
 
 def test_a_failed_save_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "last.pt"
-    rest = dict.fromkeys(KEYS, 0)
-    save_checkpoint(path, {**rest, "step": 1})
+    save_checkpoint(path, {**NOTHING, "step": 1})
 
     def full_disk(values: object, file: Any) -> None:
         file.write(b"half of it")
@@ -57,7 +62,7 @@ def test_a_failed_save_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(torch, "save", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        save_checkpoint(path, {**rest, "step": 2})
+        save_checkpoint(path, {**NOTHING, "step": 2})
     assert load_checkpoint(path)["step"] == 1
 
 
@@ -74,7 +79,7 @@ def test_a_kept_model_is_small_and_plays_the_same(run: Run) -> None:
     whole, kept = run.out / "best.pt", run.out / "kept.pt"
     keep(whole, kept)
     (model, values), (before, whole_values) = load_model(kept), load_model(whole)
-    assert values.keys() == MODEL_KEYS
+    assert values.keys() == MODEL_KEYS | FEATURE_KEYS
     for name in MODEL_KEYS - {"model"}:
         assert values[name] == whole_values[name]
     assert {t.dtype for t in values["model"].values()} == {torch.float16, torch.int64}
@@ -106,24 +111,72 @@ def test_weights_beyond_half_precision_are_not_kept(run: Run) -> None:
     assert not (run.out / "kept.pt").exists()
 
 
-def without_weights(values: dict[str, Any]) -> None:
-    values.pop("model")
-
-
-def another_object(values: dict[str, Any]) -> None:
-    values.clear()
-
-
 @pytest.mark.parametrize("resume", [True, False])
-@pytest.mark.parametrize("damage", [without_weights, another_object])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": None, "spec": None}, "it lacks model, spec: train"),
+        (dict.fromkeys(NOTHING), "it lacks config, machine, model, "),
+        (
+            {"config": {"recipe": "fast", "seed": 0}},
+            r"it lacks config\.command, config\.cross, config\.weights:",
+        ),
+        ({"config": 3}, r"it lacks config\.command, config\.cross, "),
+        ({"trained_on": {"data_set": "A1"}}, r"it lacks trained_on\.songs:"),
+    ],
+)
 def test_a_checkpoint_of_something_else_is_refused(
-    damage: Callable[[dict[str, Any]], None], resume: bool, tmp_path: Path
+    changes: dict[str, Any], message: str, resume: bool, tmp_path: Path
 ) -> None:
-    values: dict[str, Any] = dict.fromkeys(KEYS, 0)
-    damage(values)
+    """None stands for a name that is not there."""
+    values = {name: value for name, value in (NOTHING | changes).items() if value is not None}
     torch.save(values, tmp_path / "x.pt")
-    with pytest.raises(BassNetError, match=r"x\.pt must be a checkpoint"):
+    with pytest.raises(
+        BassNetError, match=r"x\.pt must be a checkpoint of training\.train; " + message
+    ) as error:
         load_checkpoint(tmp_path / "x.pt", resume)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_no_dictionary_is_no_checkpoint(tmp_path: Path) -> None:
+    torch.save([1, 2], tmp_path / "x.pt")
+    with pytest.raises(BassNetError, match=r"x\.pt must be a checkpoint .*it lacks config, "):
+        load_model(tmp_path / "x.pt")
+
+
+def of_another_size(weights: dict[str, Any]) -> dict[str, Any]:
+    return {name: torch.cat([t, t]) if t.dim() else t for name, t in weights.items()}
+
+
+def without_one(weights: dict[str, Any]) -> dict[str, Any]:
+    return dict(list(weights.items())[1:])
+
+
+def no_weights(weights: dict[str, Any]) -> int:
+    return len(weights)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (of_another_size, "size mismatch for "),
+        (without_one, "Missing key"),
+        (no_weights, "Expected state_dict to be dict-like"),
+    ],
+)
+@pytest.mark.parametrize("use", [load_model, lambda path: keep(path, path.with_name("kept.pt"))])
+def test_weights_of_another_model_are_refused(
+    use: Callable[[Path], object], damage: Callable[[dict[str, Any]], Any], message: str, tmp_path: Path
+) -> None:
+    """In one line, where torch has one for each of them; a model that cannot be loaded is not kept either."""
+    weights = damage(VGAE(SPEC).state_dict())
+    save_checkpoint(tmp_path / "x.pt", NOTHING | {"spec": SPEC.to_dict(), "model": weights})
+    with pytest.raises(
+        BassNetError, match=r"x\.pt must hold the weights of the model that its spec says; "
+    ) as error:
+        use(tmp_path / "x.pt")
+    assert message in str(error.value) and "\n" not in str(error.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.pt"]
 
 
 def test_a_checkpoint_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ from bassnet_osc.spec import BassNetError, ModelSpec, Spec
 from export import parity, to_onnx
 from export.graphs import DecoderGraph, EncoderGraph, ProbeEncoder, probe_spec
 from export.parity import TOLERANCE, ParityError, report
-from export.to_onnx import known_data_set, write_bundle, write_probe, z_places
-from training.checkpoint import load_model
+from export.to_onnx import check_data_set, write_bundle, write_probe, z_places
+from training.checkpoint import load_checkpoint, load_model, save_checkpoint
 from training.config import TrainConfig
 from training.dataset import load_songs
 from training.metrics import evaluate, pattern_places
@@ -138,6 +139,37 @@ def test_a_bundle_replaces_the_old_one(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["probe"]
 
 
+def a_folder_of_notes(out: Path) -> None:
+    out.mkdir()
+    (out / "notes.txt").write_text("of mine")
+
+
+def a_file(out: Path) -> None:
+    out.write_text("of mine")
+
+
+@pytest.mark.parametrize("foreign", [a_folder_of_notes, a_file])
+def test_what_is_no_bundle_is_not_replaced(
+    foreign: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command refuses before it reads anything."""
+    foreign(tmp_path / "mine")
+    with pytest.raises(BassNetError, match=r"--out must be a new folder.*mine', which has no model\.json"):
+        write_probe(tmp_path / "mine")
+    assert export(tmp_path / "none.pt", tmp_path, tmp_path / "mine") == 2
+    said = capsys.readouterr().err
+    assert "which has no model.json" in said and said.count("\n") == 1
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(kept) == 1 and kept[0].read_text() == "of mine"
+
+
+def test_an_empty_folder_becomes_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / "probe").mkdir()
+    write_probe(tmp_path / "probe")
+    assert [path.name for path in tmp_path.iterdir()] == ["probe"]
+    assert (tmp_path / "probe" / "model.json").exists()
+
+
 def test_a_failed_rename_brings_the_old_bundle_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the new one comes, the old one exists under another name."""
     new, target, rename = tmp_path / "new", tmp_path / "target", os.rename
@@ -184,6 +216,7 @@ def test_a_checkpoint_becomes_a_bundle(
     bundle = Bundle.load(str(tmp_path / "a1"), provider="cpu")
     model, _ = load_model(checkpoint)
     assert bundle.spec == model.spec and bundle.card["training"]["steps"] == 2
+    assert bundle.card["trained_on"] == "A1: 2 synthetic songs (FluidSynth, FluidR3_GM)"
     test, validation = (load_songs(data / split, model.spec) for split in ("test", "validation"))
     assert bundle.card["metrics"] == json.loads(json.dumps(evaluate(Checkpoint(model), test)))
     places = pattern_places(Checkpoint(model), validation)
@@ -219,9 +252,59 @@ def test_places_need_every_pattern(checkpoint: Path, data: Path) -> None:
         z_places(Checkpoint(model), songs, "A1")
 
 
-def test_songs_of_no_known_data_set_are_refused(data: Path) -> None:
+def test_the_card_tells_the_run_and_not_the_machine(checkpoint: Path, data: Path, tmp_path: Path) -> None:
+    """What the model was trained on, whatever lies in --data today; no folders; no bound is null."""
+    values = load_checkpoint(checkpoint)
+    config = values["config"] | {"max_gradient_norm": float("inf"), "command": f"train --data {data}"}
+    trained_on = {"data_set": "A1", "songs": 180}
+    save_checkpoint(tmp_path / "paper.pt", values | {"config": config, "trained_on": trained_on})
+    assert export(tmp_path / "paper.pt", data, tmp_path / "a1") == 0
+    text = (tmp_path / "a1" / "model.json").read_text()
+    assert str(data) not in text
+    card = json.loads(text)
+    assert card["trained_on"].startswith("A1: 180 synthetic songs")
+    told = card["training"]["config"]
+    assert told["max_gradient_norm"] is None and told["seed"] == 0 and "command" not in told
+
+
+def test_songs_of_another_data_set_are_refused(data: Path) -> None:
     songs = load_songs(data / "test", tiny(live()))
-    assert known_data_set(songs) == "A1"
-    del songs[0].truth["data_set"]
-    with pytest.raises(BassNetError, match="must name a data set"):
-        known_data_set(songs)
+    check_data_set("A1", songs)
+    del songs[-1].truth["data_set"]
+    for data_set, message in {
+        "A1": "--data must hold songs of A1, .* got songs of None: name",
+        "A2": "--data must hold songs of A2, .* got songs of A1, None: name",
+        None: "must be trained on a data set .* got None: other songs",
+    }.items():
+        with pytest.raises(BassNetError, match=message) as error:
+            check_data_set(data_set, songs)
+        assert "\n" not in str(error.value)
+
+
+def full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def stopped(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "message"),
+    [(full, 2, "No space left on device: mend it"), (stopped, 130, "stopped; no bundle was written")],
+)
+def test_what_ends_an_export_is_one_line(
+    failure: Callable[..., None],
+    status: int,
+    message: str,
+    checkpoint: Path,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(to_onnx, "_write_graphs", failure)
+    assert export(checkpoint, data, tmp_path / "a1") == status
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -18,12 +19,21 @@ from songs import tiny, write_data, write_song
 
 from bassnet_osc.presets import live, paper, studio
 from bassnet_osc.spec import BassNetError, Spec
-from training import features
+from training import estimators, features
 from training.cqt import Cqt, cqt_frames
-from training.dataset import Song, load_song
-from training.features import SONGS_PER_PROCESS, cache_name, compute_all, compute_features
+from training.dataset import Song, load_song, load_songs
+from training.descriptors import Descriptors
+from training.features import (
+    FINGERPRINT,
+    SONGS_PER_PROCESS,
+    cache_name,
+    compute_all,
+    compute_features,
+    has_features,
+)
 
 SPEC = tiny(live())
+AUDIO = ("mix.wav", "bass.wav")
 CQT = Cqt(SPEC.cqt)
 PEAK = replace(SPEC, cqt=replace(SPEC.cqt, reference="peak"))
 
@@ -123,7 +133,98 @@ def test_features_are_computed_once(song_folder: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(features, "cqt_frames", None)  # would fail if called
     compute_features(song_folder, SPEC)
     compute_all([song_folder], SPEC, "features")
-    assert len(files) == 2 and [path.stat().st_mtime_ns for path in files] == written
+    assert len(files) == 3 and [path.stat().st_mtime_ns for path in files] == written
+
+
+def moved_up(folder: Path, bins: int) -> None:
+    """The notes of a song as many thirds of a semitone higher, the bass as it is."""
+    truth = json.loads((folder / "truth.json").read_text())
+    for note in truth["bass"]:
+        note["pitch"] += bins / 3
+    (folder / "truth.json").write_text(json.dumps(truth))
+
+
+def test_a_corrected_truth_is_heard(tmp_path: Path) -> None:
+    """Its features are computed again, also below a link; what else truth.json says does not matter."""
+    write_song(tmp_path / "songs" / "0000", seed=0, n_bars=1)
+    (tmp_path / "linked").symlink_to(tmp_path / "songs")
+    (before,) = load_songs(tmp_path / "songs", SPEC)
+    moved_up(tmp_path / "songs" / "0000", 2)
+    (after,) = load_songs(tmp_path / "linked", SPEC)
+    voiced = before.descriptors.f0_bin >= 0
+    assert voiced.sum() > 50
+    assert np.array_equal(after.descriptors.f0_bin[voiced], before.descriptors.f0_bin[voiced] + 2)
+    stamps = feature_stamps(tmp_path / "songs")
+    truth = tmp_path / "songs" / "0000" / "truth.json"
+    truth.write_text(json.dumps(json.loads(truth.read_text()) | {"title": "another"}))
+    load_songs(tmp_path / "songs", SPEC)
+    assert feature_stamps(tmp_path / "songs") == stamps
+
+
+def feature_stamps(split: Path) -> dict[Path, int]:
+    """When each file of features was written; nothing else lies beside them."""
+    assert {path.name for path in split.glob("*/*/")} <= {cache_name(SPEC), *AUDIO, "truth.json"}
+    return {path: path.stat().st_mtime_ns for path in split.glob("*/features-*/*")}
+
+
+@pytest.mark.parametrize("name", AUDIO)
+def test_new_audio_is_heard(name: str, tmp_path: Path) -> None:
+    """Though it is as long as the old one was."""
+    write_song(tmp_path / "songs" / "0000", seed=0, n_bars=1)
+    compute_all([tmp_path / "songs" / "0000"], SPEC, "features")
+    audio, rate = soundfile.read(tmp_path / "songs" / "0000" / name, dtype="float32")
+    soundfile.write(tmp_path / "songs" / "0000" / name, 0.0 * audio, rate, subtype="PCM_16")
+    (song,) = load_songs(tmp_path / "songs", SPEC)
+    silent, loud = (0, 1) if name == "mix.wav" else (1, 0)
+    assert not song.spectra[silent].any() and song.spectra[loud].any()
+
+
+def test_features_without_a_fingerprint_count_while_they_are_newer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those that were computed before there were fingerprints: they stay as they are."""
+    folder = tmp_path / "songs" / "0000"
+    write_song(folder, seed=0, n_bars=1)
+    compute_features(folder, SPEC)
+    (folder / cache_name(SPEC) / FINGERPRINT).unlink()
+    stamps = feature_stamps(tmp_path / "songs")
+    with monkeypatch.context() as patch:
+        patch.setattr(features, "cqt_frames", None)  # would fail if called
+        compute_all([folder], SPEC, "features")
+    assert feature_stamps(tmp_path / "songs") == stamps and len(stamps) == 2
+    moved_up(folder, 1)
+    assert not has_features(folder, SPEC)
+    compute_features(folder, SPEC)
+    assert has_features(folder, SPEC) and len(feature_stamps(tmp_path / "songs")) == 3
+
+
+def test_estimated_features_follow_the_estimators_and_not_the_notes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those without a fingerprint, which are of the first version."""
+    heard: list[int] = []
+
+    def estimated(bass: npt.NDArray[np.float32], *_: object) -> Descriptors:
+        heard.append(len(bass))
+        curve = np.zeros(100, np.float32)
+        return Descriptors(np.zeros(100, np.int64), curve, curve)
+
+    monkeypatch.setattr(estimators, "estimated_descriptors", estimated)
+    spec = replace(SPEC, descriptor=paper().descriptor)
+    folder = tmp_path / "0000"
+    write_song(folder, seed=0, n_bars=1)
+    compute_features(folder, spec)
+    moved_up(folder, 1)
+    compute_features(folder, spec)
+    assert len(heard) == 1
+    monkeypatch.setattr(estimators, "VERSION", 2)
+    compute_features(folder, spec)
+    compute_features(folder, spec)
+    assert len(heard) == 2
+    (folder / cache_name(spec) / FINGERPRINT).unlink()
+    assert not has_features(folder, spec)
+    monkeypatch.setattr(estimators, "VERSION", 1)
+    assert has_features(folder, spec)
 
 
 def test_features_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,6 +242,13 @@ def test_features_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest
     assert sorted(folder.iterdir()) == before
     compute_features(folder, SPEC)
     assert load_song(folder, SPEC).n_frames == 100
+    moved_up(folder, 1)
+    outdated = arrays(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            compute_features(folder, SPEC)
+    assert all(np.array_equal(a, b) for a, b in zip(arrays(folder), outdated, strict=True))
 
 
 def test_a_faster_process_wins(song_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +261,8 @@ def test_a_faster_process_wins(song_folder: Path, tmp_path: Path, monkeypatch: p
     truth = features.read_truth
 
     def meanwhile(path: Path) -> object:
-        parked.rename(finished)
+        if parked.exists():
+            parked.rename(finished)
         return truth(path)
 
     monkeypatch.setattr(features, "read_truth", meanwhile)

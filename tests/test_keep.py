@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,8 @@ def write_run(folder: Path) -> VGAE:
     torch.manual_seed(0)
     model = VGAE(tiny(live()))
     folder.mkdir()
-    values = {"spec": model.spec.to_dict(), "config": {}, "model": model.state_dict(), "step": 7}
+    config = {"recipe": "fast", "command": "", "cross": True, "seed": 0, "weights": {}}
+    values = {"spec": model.spec.to_dict(), "config": config, "model": model.state_dict(), "step": 7}
     values |= {"seconds": 60.0, "trained_on": {"data_set": "A1", "songs": 3}, "machine": "a machine"}
     save_checkpoint(folder / "best.pt", values | {"optimizer": {}, "stale": 0, "best": 1.0})
     return model
@@ -41,3 +43,27 @@ def test_a_folder_without_a_model_gives_one_line(tmp_path: Path, capsys: pytest.
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "best.pt must be a checkpoint" in error
     assert not list((tmp_path / "results").iterdir())
+
+
+def test_a_full_disk_gives_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path / "run")
+
+    def full_disk(values: object, file: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    assert main([str(tmp_path / "run")], tmp_path / "results") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "No space left on device: mend it" in error
+
+
+def test_results_that_cannot_be_a_folder_give_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "run")
+    (tmp_path / "results").write_text("a file")
+    assert main([str(tmp_path / "run")], tmp_path / "results") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "results must be writable" in error

@@ -5,7 +5,7 @@
 Song i lies in OUT/SPLIT/<i>: mix.wav, bass.wav, song.mid, truth.json. It depends on the seed, the data set,
 the split and i alone.
 
-Flow: bassnet_osc.spec, data_sets, composition, render_midi ◀ artificial.
+Flow: bassnet_osc.spec, data_sets, composition, render_midi, generate ◀ artificial.
 """
 
 from __future__ import annotations
@@ -13,12 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
-import signal
 import sys
-import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +23,12 @@ import mido
 import numpy as np
 import soundfile
 import soxr
-from tqdm import tqdm
 
+import training.generate
 from bassnet_osc.spec import BassNetError, CqtSpec
 from training.composition import Song, compose
 from training.data_sets import BEATS_PER_BAR, DATA_SETS
+from training.generate import write_song
 from training.render_midi import Part, fluidsynth, midi_file, render, soundfont
 
 FLUIDSYNTH_GAIN = 0.4  # of mix and bass alike: the mixes of 220 songs of A1 peak at -11.1 to -3.8 dBFS
@@ -103,18 +100,14 @@ def make_song(origin: Origin, folder: Path) -> None:
     Raises BassNetError if rendering fails or clips.
     """
     song = origin.compose()
-    # Beside the split, not in it: nobody who lists songs can meet a half one.
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.parent.name}-{folder.name}-", dir=folder.parent.parent))
-    try:
+
+    def write(partial: Path) -> None:
         _midi(song, [*song.mix_parts(), *song.bass_parts()]).save(partial / "song.mid")
         _write_audio(song, song.mix_parts(), partial / "mix.wav")
         _write_audio(song, song.bass_parts(), partial / "bass.wav")
         (partial / "truth.json").write_text(json.dumps({**asdict(origin), **truth(song)}, indent=1) + "\n")
-        partial.chmod(0o755)  # mkdtemp's folders are closed to others
-        os.rename(partial, folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+
+    write_song(folder, write)
 
 
 def _midi(song: Song, parts: Sequence[Part]) -> mido.MidiFile:
@@ -128,43 +121,33 @@ def _write_audio(song: Song, parts: Sequence[Part], path: Path) -> None:
     peak = float(np.abs(audio).max())
     if peak >= 1.0:
         raise BassNetError(f"songs must not clip; {path} peaks at {peak:.2f}: lower FLUIDSYNTH_GAIN")
-    soundfile.write(path, audio, sample_rate, subtype="PCM_16")
+    try:
+        soundfile.write(path, audio, sample_rate, subtype="PCM_16")
+    except soundfile.LibsndfileError as error:
+        reason = str(error).rstrip(".")
+        raise BassNetError(f"songs must be written whole; {reason}: free some space in --out") from error
+
+
+def _origins(data_set: str, split: str, n_songs: int, seed: int, out: Path) -> dict[Path, dict[str, Any]]:
+    """The first `n_songs` of a split by their folders."""
+    return {out / split / f"{i:04d}": asdict(Origin(data_set, split, i, seed)) for i in range(n_songs)}
 
 
 def missing_songs(data_set: str, split: str, n_songs: int, seed: int, out: Path) -> dict[Path, Origin]:
     """The folders that are still to be made; raises BassNetError where one holds a song of another origin."""
-    missing = {}
-    for index in range(n_songs):
-        folder, origin = out / split / f"{index:04d}", Origin(data_set, split, index, seed)
-        if not folder.exists():
-            missing[folder] = origin
-            continue
-        known = json.loads((folder / "truth.json").read_text())
-        found = {name: known.get(name) for name in asdict(origin)}
-        if found != asdict(origin):
-            raise BassNetError(f"{folder} must hold {asdict(origin)}; got {found}: choose another --out")
-    return missing
+    missing = training.generate.missing_songs(_origins(data_set, split, n_songs, seed, out))
+    return {folder: Origin(**origin) for folder, origin in missing.items()}
 
 
 def generate(data_set: str, split: str, n_songs: int, seed: int, out: Path, n_processes: int) -> int:
     """Makes the missing songs among the first `n_songs` of a split; returns how many it made."""
     fluidsynth(), soundfont()  # say what is missing once, before the processes start
-    missing = missing_songs(data_set, split, n_songs, seed, out)
-    (out / split).mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(n_processes, initializer=_leave_ctrl_c_to_the_parent) as pool:
-        try:
-            jobs = [pool.submit(make_song, origin, folder) for folder, origin in missing.items()]
-            n_done = n_songs - len(missing)
-            for job in tqdm(as_completed(jobs), total=n_songs, initial=n_done, unit="song", desc=split):
-                job.result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    return len(missing)
+    songs = _origins(data_set, split, n_songs, seed, out)
+    return training.generate.generate(songs, _make, split, n_processes)
 
 
-def _leave_ctrl_c_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _make(origin: dict[str, Any], folder: Path) -> None:
+    make_song(Origin(**origin), folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -185,6 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         generate(args.data_set, args.split, args.songs, args.seed, args.out, args.processes)
     except BassNetError as error:
         sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"--out must be writable and have space; {error}: mend it and start again\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")

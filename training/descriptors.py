@@ -25,7 +25,7 @@ class NoteTruth(TypedDict):
 
     onset: float
     offset: float
-    pitch: int
+    pitch: float  # whole numbers, but for detuned songs
     velocity: int
 
 

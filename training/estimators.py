@@ -34,6 +34,7 @@ from training.objective import UNVOICED_BIN
 INSTALL = (
     "pip install -e '.[training,estimators]' && pip install --no-deps --no-build-isolation torchcrepe madmom"
 )
+VERSION = 1  # one more whenever what is computed here changes: features of another one are computed again
 SAMPLE_RATE, HOP_LENGTH = 16_000, 160  # Hz and samples: CREPE's rate, and madmom's 100 frames per second
 MADMOM_SAMPLE_RATE = 44_100  # Hz: its network knows this rate alone
 FMIN, FMAX = 40.0, 500.0  # Hz: just below E1, and beyond a bass; below 40 Hz CREPE falls to its lowest bin

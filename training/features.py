@@ -1,10 +1,12 @@
 """Songs on disk -> cached frames and descriptors, on all cores.
 
-A song is a folder with mix.wav, bass.wav and truth.json (training/artificial.py). Its frames and descriptors
-are computed once and kept beside it in a folder named by the spec they were made with, so a cache of other
-numbers is never read.
+A song is a folder with audio (song_audio.py) and truth.json (truth.py). Its frames and descriptors are
+computed once and kept beside it in a folder named by the spec they were made with: the constant-Q frames of
+the mix, the bass and, where a song has stems, further mixes. A fingerprint tells what they were made from:
+where the audio or the notes have changed since, they are computed again.
+Changes of the code are not noticed, but for estimators.VERSION: after them delete the folders `features-...`.
 
-Flow: cqt, descriptors or estimators -> features -> dataset.
+Flow: song_audio, truth, cqt, descriptors or estimators -> features -> dataset.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
@@ -24,86 +27,109 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import soundfile
 import torch
 from tqdm import tqdm
 
 from bassnet_osc.spec import BassNetError, Spec
 from training.cqt import Cqt, cqt_frames
 from training.descriptors import Descriptors, NoteTruth, exact_descriptors
+from training.song_audio import Audio, audio_files, read_audio
+from training.truth import read_truth
 
+FINGERPRINT = "made_from.json"
 SONGS_PER_PROCESS = 4  # at least: starting a process takes as long as a few songs
 
 
 def cache_name(spec: Spec) -> str:
-    """Folder of a song's features: changes with every number that they depend on."""
+    """Folder of a song's features: changes with every number of the spec that they depend on."""
     text = json.dumps([asdict(spec.cqt), asdict(spec.descriptor)], sort_keys=True)
     return "features-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def read_mono(path: Path, sample_rate: int) -> npt.NDArray[np.float32]:
-    """A mono file at the analysis rate."""
-    try:
-        audio, rate = soundfile.read(path, dtype="float32")
-    except soundfile.LibsndfileError as error:
-        raise BassNetError(f"{path} must be an audio file; {error}: render the song again") from error
-    if rate != sample_rate or audio.ndim != 1 or not len(audio):
-        raise BassNetError(
-            f"{path} must be mono at {sample_rate} Hz; got {rate} Hz, shape {audio.shape}: "
-            "render the song again"
-        )
-    return np.asarray(audio)
+def has_features(folder: Path, spec: Spec) -> bool:
+    """Whether a song's features are there, made from the audio and the notes that are there now."""
+    target = folder / cache_name(spec)
+    if not target.exists():
+        return False
+    now = _fingerprint(folder, spec)
+    if (target / FINGERPRINT).exists():
+        return bool(json.loads((target / FINGERPRINT).read_text()) == now)
+    # Computed before there were fingerprints: what is newer than its song is of it.
+    made = (target / "spectra.npy").stat().st_mtime_ns
+    sources = [path.stat() for path in _audio(folder)]
+    if "notes" in now:
+        sources.append((folder / "truth.json").stat())
+    return all(stat.st_mtime_ns < made for stat in sources) and now.get("estimators", 1) == 1
 
 
-def read_truth(folder: Path) -> dict[str, Any]:
-    """truth.json of a song."""
-    try:
-        truth: dict[str, Any] = json.loads((folder / "truth.json").read_text())
-    except ValueError as error:
-        raise BassNetError(f"{folder}/truth.json must be JSON; {error}: render the song again") from error
-    if not isinstance(truth, dict) or not isinstance(truth.get("bass"), list):
-        raise BassNetError(f"{folder}/truth.json must hold the notes as `bass`; it has none: add them")
-    fields = NoteTruth.__annotations__.keys()
-    if bad := [note for note in truth["bass"] if not isinstance(note, dict) or fields - note.keys()]:
-        raise BassNetError(
-            f"{folder}/truth.json: a note must have {', '.join(fields)}; got {bad[0]!r}: add what it lacks"
-        )
-    return truth
+def _audio(folder: Path) -> list[Path]:
+    bass, others = audio_files(folder)
+    return [bass, *others]
+
+
+def _notes(folder: Path, spec: Spec) -> list[NoteTruth] | None:
+    """The notes of the bass, where the spec wants them and they are known."""
+    notes: list[NoteTruth] | None = read_truth(folder).get("bass")
+    return notes if spec.descriptor.source == "notes" else None
+
+
+def _fingerprint(folder: Path, spec: Spec) -> dict[str, Any]:
+    """What a song's features depend on beside the spec; of the audio size and time, for reading is slow."""
+    made_from: dict[str, Any] = {}
+    for path in _audio(folder):
+        stat = path.stat()
+        made_from[path.name] = [stat.st_size, stat.st_mtime_ns]
+    if (notes := _notes(folder, spec)) is not None:
+        text = json.dumps(notes, sort_keys=True)
+        return made_from | {"notes": hashlib.sha256(text.encode()).hexdigest()}
+    from training import estimators  # optional at install
+
+    return made_from | {"estimators": estimators.VERSION}
 
 
 @torch.no_grad()
 def compute_features(folder: Path, spec: Spec) -> None:
-    """Writes the feature folder of one song, whole or not at all."""
-    target = folder / cache_name(spec)
-    if target.exists():
+    """Writes the feature folder of one song, whole or not at all; one that is outdated gives way to it."""
+    if has_features(folder, spec):
         return
-    mix, bass = (read_mono(folder / f"{name}.wav", spec.cqt.sample_rate) for name in ("mix", "bass"))
-    if len(mix) != len(bass):
-        raise BassNetError(
-            f"{folder}: mix.wav and bass.wav must be equally long; got {len(mix)} and {len(bass)} samples: "
-            "render the song again"
-        )
+    made_from = _fingerprint(folder, spec)  # before the files are read: what changes meanwhile is noticed
+    mixes, bass = read_audio(folder, spec.cqt.sample_rate)
     if spec.cqt.reference == "peak":
-        mix = mix / (np.abs(mix).max() or 1.0)
+        mixes = [mix / (np.abs(mix).max() or 1.0) for mix in mixes]
     cqt = Cqt(spec.cqt)
-    spectra = torch.stack([cqt_frames(cqt, torch.from_numpy(audio)) for audio in (mix, bass)])
-    d = _descriptors(bass, folder, spec)
+    tracks = [mixes[0], bass, *mixes[1:]]
+    spectra = torch.stack([cqt_frames(cqt, torch.from_numpy(track)) for track in tracks])
+    d = _descriptors(bass, _notes(folder, spec), spec)
+
+    def write(new: Path) -> None:
+        np.save(new / "spectra.npy", spectra.half().numpy())
+        np.savez(new / "descriptors.npz", f0_bin=d.f0_bin, level=d.level, onset=d.onset)
+        (new / FINGERPRINT).write_text(json.dumps(made_from))
+
+    _write_features(folder, spec, write)
+
+
+def _write_features(folder: Path, spec: Spec, write: Callable[[Path], None]) -> None:
+    target = folder / cache_name(spec)
     unfinished = Path(tempfile.mkdtemp(dir=folder, prefix="unfinished-"))
     try:
-        np.save(unfinished / "spectra.npy", spectra.half().numpy())
-        np.savez(unfinished / "descriptors.npz", f0_bin=d.f0_bin, level=d.level, onset=d.onset)
-        os.rename(unfinished, target)
+        new = unfinished / "new"
+        new.mkdir()
+        write(new)
+        if target.exists() and not has_features(folder, spec):
+            os.rename(target, unfinished / "outdated")
+        os.rename(new, target)
     except OSError:
-        if not target.exists():  # else another process was faster: its features are the same
+        if not has_features(folder, spec):  # else another process was faster: its features are the same
             raise
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)  # nothing is left there after the rename
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _descriptors(bass: npt.NDArray[np.float32], folder: Path, spec: Spec) -> Descriptors:
-    if spec.descriptor.source == "notes":
-        return exact_descriptors(bass, read_truth(folder)["bass"], spec.cqt, spec.descriptor)
+def _descriptors(bass: Audio, notes: list[NoteTruth] | None, spec: Spec) -> Descriptors:
+    """Exact where the notes are given, else estimated (section 4.2)."""
+    if notes is not None:
+        return exact_descriptors(bass, notes, spec.cqt, spec.descriptor)
     from training.estimators import estimated_descriptors  # optional at install
 
     return estimated_descriptors(bass, spec.cqt, spec.descriptor)
@@ -114,7 +140,7 @@ def compute_all(folders: list[Path], spec: Spec, title: str) -> None:
 
     The first song that is no good ends it; what was computed before stays.
     """
-    missing = [folder for folder in folders if not (folder / cache_name(spec)).exists()]
+    missing = [folder for folder in folders if not has_features(folder, spec)]
     processes = min(len(missing) // SONGS_PER_PROCESS, os.cpu_count() or 1)
     bar = functools.partial(tqdm, total=len(missing), desc=title, unit="song", disable=None)
     if processes < 2:

@@ -25,14 +25,17 @@ def main(arguments: Sequence[str] | None = None, results: Path = RESULTS) -> int
     parser = argparse.ArgumentParser(prog="python -m training.keep", description="Keep models as rows.")
     parser.add_argument("runs", type=Path, nargs="+", help="folders that training.train wrote")
     args = parser.parse_args(arguments)
-    results.mkdir(exist_ok=True)
     try:
+        results.mkdir(exist_ok=True)
         for run in args.runs:
             row = results / f"{run.resolve().name}.pt"
             keep(run / "best.pt", row)
             sys.stdout.write(f"{row}\n")
     except BassNetError as error:
         sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"{results} must be writable and have space; {error}: mend it and start again\n")
         return 2
     return 0
 

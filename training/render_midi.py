@@ -27,9 +27,12 @@ CC_ALL_SOUND_OFF = 120
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")  # where Debian's fluid-soundfont-gm puts it
 SOUNDFONT_VARIABLE = "BASSNET_SOUNDFONT"  # environment: another place of the same soundfont
 TIMEOUT_S = 120.0  # a minute of music takes about a second
+SHORT_S = 0.1  # seconds that may be missing at the end: FluidSynth goes on two seconds beyond the last event
 BLOCK = (
     64  # samples that FluidSynth computes at once: every event is heard one block late, and up to one more
 )
+WRITE_ERROR = "write error"  # FluidSynth's words where a disk is full
+MEND = "free some space where temporary files go (TMPDIR)"
 
 Audio = npt.NDArray[np.float32]
 
@@ -127,7 +130,7 @@ def render(midi: mido.MidiFile, sample_rate: int, gain: float, seconds: float, r
     """Audio (n_samples,) of a MIDI file: mono (mean of left and right), exactly `seconds` long.
 
     `gain` is FluidSynth's master gain; samples may exceed [-1, 1]. `reverb` adds its reverb.
-    Raises BassNetError where FluidSynth or the soundfont is missing or fails.
+    Raises BassNetError where FluidSynth or the soundfont is missing, or where FluidSynth fails or ends early.
     """
     program, font = fluidsynth(), soundfont()
     room = "1" if reverb else "0"
@@ -135,14 +138,34 @@ def render(midi: mido.MidiFile, sample_rate: int, gain: float, seconds: float, r
         score, sound = Path(folder, "song.mid"), Path(folder, "song.wav")
         midi.save(score)
         options = f"-ni -q -R {room} -C 0 -g {gain} -r {sample_rate} -T wav -O float -F".split()
-        command = [program, *options, str(sound), str(font), str(score)]
-        # A session of its own: Ctrl-C reaches Python alone, which then ends in order.
-        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, start_new_session=True)
-        if done.returncode or not sound.is_file():
-            complaint = " ".join(done.stderr.decode(errors="replace").split())
-            raise BassNetError(f"FluidSynth must render every song; it said {complaint!r}: check {font}")
-        stereo, _ = soundfile.read(sound, dtype="float32", always_2d=True)
+        stereo = _sound_of([program, *options, str(sound), str(font), str(score)], sound)
     mono = stereo.mean(axis=1, dtype=np.float32)
+    got_s = len(mono) / sample_rate
+    if got_s < seconds - SHORT_S:
+        raise BassNetError(f"FluidSynth must render all {seconds:.2f} s of a song; got {got_s:.2f} s: {MEND}")
     n_samples = round(seconds * sample_rate)
     heard = mono[BLOCK : BLOCK + n_samples]
     return np.pad(heard, (0, n_samples - len(heard)))
+
+
+def _sound_of(command: list[str], sound: Path) -> Audio:
+    """Runs FluidSynth: the samples (n_samples, 2) of the file `sound` that it writes."""
+    try:
+        # A session of its own: Ctrl-C reaches Python alone, which then ends in order.
+        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, start_new_session=True)
+    except subprocess.TimeoutExpired:
+        raise BassNetError(
+            f"FluidSynth must render a song within {TIMEOUT_S:g} s; it did not: start again with less to do "
+            "beside it"
+        ) from None
+    complaint = " ".join(done.stderr.decode(errors="replace").split())
+    if WRITE_ERROR in complaint:  # its exit status is 0 then
+        raise BassNetError(f"FluidSynth must be able to write a song; it said {complaint!r}: {MEND}")
+    if done.returncode or not sound.is_file():
+        raise BassNetError(f"FluidSynth must render every song; it said {complaint!r}: check {command[-2]}")
+    try:
+        stereo, _ = soundfile.read(sound, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        reason = str(error).rstrip(".")
+        raise BassNetError(f"FluidSynth must write an audio file; {reason}: {MEND}") from error
+    return np.asarray(stereo)
