@@ -12,12 +12,14 @@ import soundfile
 from songs import sine, write_data
 
 from bassnet_osc.presets import paper
+from bassnet_osc.spec import BassNetError
 from training.agreement import (
     agreement,
     f0_agreement,
     main,
     onset_agreement,
     onset_peaks,
+    read_figures,
     sample_level_db,
     song_folders,
 )
@@ -123,6 +125,17 @@ def test_the_command_prints_and_writes_the_same_figures(
     assert figures["songs"] == 1 and figures["frames"] == 300 and figures["notes"] == 12
     assert f"F1 {figures['onset']['f1']:.3f}" in capsys.readouterr().out
     assert [path.name for path in file.parent.iterdir()] == ["figures.json"]
+    assert read_figures(file) == figures
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"songs": 1}'])
+def test_damaged_figures_are_told_in_one_line(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    assert read_figures(file) is None
+    file.write_text(content)
+    with pytest.raises(BassNetError, match=r"must hold the figures of training\.agreement") as error:
+        read_figures(file)
+    assert "\n" not in str(error.value)
 
 
 def test_no_songs_are_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

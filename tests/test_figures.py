@@ -9,11 +9,14 @@ import pytest
 from listener import SPEC, Listener, songs
 from matplotlib.figure import Figure
 from test_tables import row
+from torch import Tensor
 
 from bassnet_osc.presets import live
 from bassnet_osc.spec import BassNetError
 from training import figures, gallery
-from training.gallery import SEMITONES, count, draw_histograms, draw_planes, draw_tracks, root_bins
+from training.dataset import Song, Windows
+from training.gallery import SEMITONES, count, draw_histograms, draw_planes, draw_tracks
+from training.places import root_bins
 from training.results import Evaluated, Row
 
 PNG = b"\x89PNG"
@@ -57,10 +60,18 @@ def test_a_plane_for_each_kind_and_data_set(tmp_path: Path, drawn: list[Figure])
     assert (tmp_path / "figure.png").read_bytes().startswith(PNG)
 
 
+def test_other_settings_are_a_line_of_their_own(tmp_path: Path, drawn: list[Figure]) -> None:
+    rows = [row(), row(1, settings={"steps": 500})]
+    draw_planes(tmp_path / "figure.png", rows, clouds)
+    titles = [axes.get_ylabel().replace("\n", " ") for axes in drawn[0].axes[::4]]
+    names = [f"paper 10/40, fast, 32 maps, {steps}" for steps in ("no steps", "500 steps")]
+    assert titles == [f"{name} z, vertical" for name in names]
+
+
 def test_without_rows_a_figure_says_so(tmp_path: Path, drawn: list[Figure]) -> None:
     draw_planes(tmp_path / "planes.png", [], clouds)
     draw_tracks(tmp_path / "tracks.png", [], lambda _: (Listener(), songs(1)))
-    draw_histograms(tmp_path / "histograms.png", [], lambda _: (Listener(), songs(1)))
+    draw_histograms(tmp_path / "histograms.png", [], lambda _: (Listener(), songs(1)), clouds)
     assert [(len(figure.axes), absent(figure)) for figure in drawn] == [(4, 4), (4, 4), (1, 1)]
 
 
@@ -82,6 +93,24 @@ def test_trajectories_have_a_column_for_each_model(tmp_path: Path, drawn: list[F
     assert len(changes) == 5  # at each of its bar lines
     draw_tracks(tmp_path / "figure.png", rows[:1], lambda _: (Listener(), songs(2)))
     assert absent(drawn[1]) == 2
+
+
+def test_the_trajectories_are_of_models_trained_alike(tmp_path: Path) -> None:
+    """But for the cross-reconstruction."""
+    settings = {"steps": 500, "transpose_bins": 15}
+    rows = [
+        row(settings={}),
+        row(1, settings=settings | {"cross": True}),
+        row(2, settings=settings | {"cross": False}, cross=False),
+    ]
+    shown: list[int] = []
+
+    def models(one: Row) -> tuple[Listener, list[Song]]:
+        shown.append(one.seed)
+        return Listener(), songs(2)
+
+    draw_tracks(tmp_path / "figure.png", rows, models)
+    assert shown == [1, 2]
 
 
 def test_a_trajectory_follows_the_patterns() -> None:
@@ -112,7 +141,7 @@ def test_histograms_of_one_who_plays_the_octave_below(tmp_path: Path, drawn: lis
             bar["root"] = 48  # bin 81
         one.descriptors.f0_bin[:] = 81 + 3 * 4
     assert root_bins(data[0], spec).tolist() == [81] * 600
-    found = gallery.histograms(Listener(guess=81 - 36), data)
+    found = gallery.histograms(Listener(guess=81 - 36), data, gallery.grid(clouds(row()).mu))
     assert found.true[SEMITONES == 4] == 1.0
     assert (found.decoded[..., SEMITONES == -12] == 1.0).all() and found.decoded.shape == (
         5,
@@ -120,10 +149,45 @@ def test_histograms_of_one_who_plays_the_octave_below(tmp_path: Path, drawn: lis
         len(SEMITONES),
     )
     shown = row(preset="live", window=(10, 80), data_set="A4")
-    draw_histograms(tmp_path / "figure.png", [shown, row(1)], lambda _: (Listener(guess=45), data))
-    assert len(drawn[0].axes) == 25
+    draw_histograms(tmp_path / "figure.png", [shown, row(1)], lambda _: (Listener(guess=45), data), clouds)
+    (figure,) = drawn
+    assert len(figure.axes) == 25
+    horizontal, vertical = gallery.grid(clouds(shown).mu)
+    first, last = (figure.axes[i].get_title() for i in (0, -1))
+    assert first == f"z = ({horizontal[0]:.1f}, {vertical[-1]:.1f})"  # the upper left one
+    assert last == f"z = ({horizontal[-1]:.1f}, {vertical[0]:.1f})"
+
+
+def test_the_grid_lies_where_z_does() -> None:
+    """Each axis on its own, in equal steps, whatever a few latents far away say."""
+    mu = np.random.default_rng(0).uniform((-1, 10), (3, 20), (10_000, 2))
+    mu[:100] = 1e6
+    mu[100:200] = -1e6
+    points = gallery.grid(mu)
+    assert points.shape == (2, 5)
+    np.testing.assert_allclose(points[:, [0, -1]], [[-1, 3], [10, 20]], atol=0.3)  # 0.13 measured
+    np.testing.assert_allclose(np.diff(points, n=2), 0, atol=1e-9)
+
+
+def test_every_point_of_the_grid_is_decoded_in_its_place() -> None:
+    """One whose bass goes up with the horizontal component, an octave higher where the other one is large."""
+    data = songs(2)
+    for one in data:
+        for bar in one.bars:
+            bar["root"] = 48  # bin 81
+
+    class Follower(Listener):
+        def f0_bins(self, windows: Windows, z: Tensor) -> Tensor:
+            shape = (len(z), len(windows.bass), self.spec.window.n_steps)
+            return (81 + 3 * z[:, 0] + 36 * (z[:, 1] > 5)).round().long()[:, None, None].expand(shape)
+
+    points = np.array([[-4.0, -2.0, 0.0, 2.0, 4.0], [1.0, 2.0, 3.0, 4.0, 10.0]])
+    found = gallery.histograms(Follower(), data, points)
+    tops = SEMITONES[found.decoded.argmax(axis=-1)]
+    assert tops[:4].tolist() == [[-4, -2, 0, 2, 4]] * 4
+    assert tops[4].tolist() == [8, 10, 12, 12, 12]
 
 
 def test_relative_pitch_needs_roots() -> None:
-    with pytest.raises(BassNetError, match=r"need each bar's root"):
+    with pytest.raises(BassNetError, match=r"need each bar's root.*add them"):
         root_bins(songs(1)[0], live())

@@ -12,9 +12,10 @@ from listener import BAR_FRAMES, F0, SPEC, Listener, songs
 from bassnet_osc.presets import live, studio
 from bassnet_osc.spec import BassNetError
 from training import metrics, places
-from training.metrics import densest, evaluate, observe, pattern_places
+from training.dataset import Song
+from training.metrics import NEIGHBOURS, Latents, densest, evaluate, observe, pattern_places, pitch_metrics
 from training.objective import UNVOICED_BIN
-from training.places import evaluation_places, first_half, label_frame, patterns, settled
+from training.places import Places, evaluation_places, first_half, label_frame, patterns, root_bins, settled
 
 
 def test_clear_patterns_are_all_classified() -> None:
@@ -179,6 +180,80 @@ def test_a_z_that_never_varies_is_one_clear_line() -> None:
 
 def test_songs_that_tell_no_chords_have_no_ceiling() -> None:
     assert evaluate(Listener(), songs(4))["ceiling"] is None
+
+
+def melodies(n_songs: int, seed: int) -> tuple[list[Song], Places, Latents]:
+    """Songs whose bass and chords go their own ways, and a z of each place that says both."""
+    rng = np.random.default_rng(seed)
+    data = songs(n_songs)
+    for one in data:
+        one.descriptors.f0_bin[:] = rng.integers(0, 60, len(one.descriptors.f0_bin))
+        one.truth["bars"] = [dict(bar, root=int(rng.integers(48, 61))) for bar in one.bars]
+    where = evaluation_places(data, SPEC)
+    f0 = [data[s].descriptors.f0_bin[newest] for s, newest in where]
+    roots = [data[s].bars[newest // BAR_FRAMES]["root"] for s, newest in where]
+    return data, where, np.stack([f0, roots], axis=1).astype(np.float64)
+
+
+def test_a_z_that_is_the_pitch_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that is noise tells nothing of it; each component tells its own pitch."""
+    monkeypatch.setattr(places, "EVERY_FRAMES", 7)
+    data, where, mu = melodies(30, seed=0)
+    found = pitch_metrics(data, where, mu, SPEC)
+    assert found["r2_bass_f0"] > 0.95 and found["r2_chord_root"] > 0.95  # type: ignore[operator]
+    noise = np.random.default_rng(1).standard_normal(mu.shape)
+    found = pitch_metrics(data, where, noise, SPEC)
+    # -0.03 and -0.10 measured: what chance gives with as many neighbours and chords
+    assert abs(found["r2_bass_f0"]) < 0.2 and abs(found["r2_chord_root"]) < 0.2  # type: ignore[arg-type]
+    root_alone = np.stack([noise[:, 0] * 1e-3, mu[:, 1]], axis=1)
+    found = pitch_metrics(data, where, root_alone, SPEC)
+    assert found["r2_chord_root"] > 0.95 and found["r2_bass_f0"] < 0.1  # type: ignore[operator]
+
+
+def test_pitch_is_fitted_on_one_half_and_scored_on_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the second half says is turned round: worse than its mean."""
+    monkeypatch.setattr(places, "EVERY_FRAMES", 7)
+    data, where, mu = melodies(30, seed=0)
+    mu[~first_half(data, where)] *= -1
+    found = pitch_metrics(data, where, mu, SPEC)
+    assert found["r2_bass_f0"] < 0 and found["r2_chord_root"] < 0  # type: ignore[operator]
+
+
+def test_a_z_that_is_the_chord_note_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its degree in any octave, a minor third or a major one, and neither the root nor much of f0."""
+    monkeypatch.setattr(places, "EVERY_FRAMES", 7)
+    data, where, mu = melodies(30, seed=0)
+    rng = np.random.default_rng(1)
+    degrees = []
+    for s, newest in where:
+        degree, semitones = [(1, 0), (1, -12), (3, 3), (3, -8), (5, 6), (5, 7)][rng.integers(6)]
+        data[s].descriptors.f0_bin[newest] = root_bins(data[s], SPEC)[newest] + 3 * semitones
+        degrees.append(degree)
+    z = np.stack([degrees, np.zeros(len(where))], axis=1) + 0.1 * rng.standard_normal(mu.shape)
+    found = pitch_metrics(data, where, z, SPEC)
+    assert found["accuracy_chord_note"] == 1.0
+    assert found["r2_chord_root"] < 0.1 and found["r2_bass_f0"] < 0.5  # type: ignore[operator]
+
+
+def test_unvoiced_windows_have_no_f0(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, and whatever their z is; their chords count."""
+    monkeypatch.setattr(places, "EVERY_FRAMES", 7)
+    data, where, mu = melodies(30, seed=0)
+    for one in data:
+        one.descriptors.f0_bin[::2] = UNVOICED_BIN
+    found = pitch_metrics(data, where, mu, SPEC)
+    assert found["r2_bass_f0"] > 0.95 and found["r2_chord_root"] > 0.95  # type: ignore[operator]
+
+
+def test_what_has_no_pitch_is_no_number() -> None:
+    """Chords without a root, an f0 that is always the same, fewer windows than neighbours."""
+    data = songs(4)
+    where = evaluation_places(data, SPEC)
+    mu = np.random.default_rng(0).standard_normal((len(where), 2))
+    assert list(pitch_metrics(data, where, mu, SPEC).values()) == [None] * 3
+    data, where, mu = melodies(4, seed=0)
+    assert first_half(data, where).sum() < NEIGHBOURS
+    assert list(pitch_metrics(data, where, mu, SPEC).values()) == [None] * 3
 
 
 def test_the_place_of_a_pattern_lies_in_a_cluster_of_its_own() -> None:

@@ -5,7 +5,9 @@
 CREPE's f0 and madmom's onsets stand against the song's notes. MIDI says nothing about level: librosa's level
 stands against the power of the samples themselves under the same Hann window.
 
-Flow: song folders -> estimated and exact descriptors -> figures.
+RESULTS.md shows the figures of training/results/agreement-a1.json.
+
+Flow: song folders -> estimated and exact descriptors -> figures ◀ tables, evaluate.
 """
 
 from __future__ import annotations
@@ -29,8 +31,9 @@ from bassnet_osc.presets import paper
 from bassnet_osc.spec import BassNetError, CqtSpec, DescriptorSpec, Spec
 from training.descriptors import Descriptors, NoteTruth, exact_descriptors, level_db
 from training.estimators import estimated_descriptors, importing
-from training.features import read_mono, read_truth
 from training.objective import UNVOICED_BIN
+from training.song_audio import read_mono
+from training.truth import read_truth
 
 ONSET_WINDOW_S = 0.05  # seconds that an onset may lie off: mir_eval's and MIREX's tolerance
 NEAR_FRAMES = 3  # frames from a note's start in which CREPE's window of 64 ms holds two notes
@@ -141,6 +144,21 @@ def report(figures: dict[str, Any]) -> str:
         f"level  (no truth in MIDI) STFT against samples: {level['mean_db']:.2g} dB apart in the mean, "
         f"{level['percentile_95_db']:.2g} dB at the 95th percentile\n"
     )
+
+
+def read_figures(path: Path) -> dict[str, Any] | None:
+    """The figures that --json wrote; None where there is no such file."""
+    if not path.exists():
+        return None
+    try:
+        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        report(figures)  # else something is missing
+    except (ValueError, TypeError, KeyError) as error:
+        raise BassNetError(
+            f"{path} must hold the figures of training.agreement; it cannot be read ({type(error).__name__}: "
+            f"{error}): delete it and measure again"
+        ) from error
+    return figures
 
 
 def song_folders(split: Path, n_songs: int) -> list[Path]:

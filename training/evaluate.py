@@ -5,9 +5,10 @@
 
 --checkpoint also takes the folder of an exported bundle. --all tests every training/results/*.pt on the test
 songs, which it renders where they are missing, and goes on where it was stopped; a minute or so a row on two
-cores, several for windows of 40 steps.
+cores, several for windows of 40 steps. The features of the test songs come on top, once: CREPE and madmom on
+the 40 of each data set, for rows of `--preset paper`, take five minutes of one core.
 
-Flow: results, metrics, gallery, tables ◀ evaluate.
+Flow: results, metrics, gallery, agreement, tables ◀ evaluate.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from bassnet_osc.spec import BassNetError
+from training.agreement import read_figures
 from training.dataset import load_songs
 from training.gallery import draw_all
 from training.metrics import evaluate, metrics, observe
 from training.places import evaluation_places, first_half, patterns
+from training.prose import AGREEMENT
 from training.results import (
     Evaluated,
     Row,
+    check_seeds,
     latents_path,
     open_row,
     read_results,
@@ -53,12 +57,16 @@ def evaluate_one(row: Row, subject: Subject, data: Path) -> Row:
 
 
 def evaluate_rows(data: Path, results: Path, again: bool) -> list[Row]:
-    """Every row with its metrics; evaluates those whose file has changed, or all of them `again`."""
+    """Every row with its metrics.
+
+    Evaluates those whose file or METRICS_VERSION has changed, or all of them `again`.
+    """
     files = sorted(results.glob("*.pt"))
     if not files:
         raise BassNetError(f"{results} must hold models as *.pt; it has none: train some and keep them there")
-    known = {row.sha256: row.metrics for row in read_results(results / "results.json")}
+    known = read_results(results / "results.json")
     opened = [open_row(path) for path in files]
+    check_seeds([row for row, _ in opened])
     rows = {row.name: replace(row, metrics=known[row.sha256]) for row, _ in opened if row.sha256 in known}
     for row, subject in opened:
         if again or row.name not in rows or not latents_path(data, row).exists():
@@ -70,9 +78,10 @@ def evaluate_rows(data: Path, results: Path, again: bool) -> list[Row]:
 
 def evaluate_all(data: Path, again: bool = False) -> None:
     """Writes results.json, the figures and RESULTS.md."""
+    agreement = read_figures(RESULTS / AGREEMENT)
     rows = evaluate_rows(data, RESULTS, again)
     captions = draw_all(rows, RESULTS, data)
-    write_text(REPORT, results_text(rows, captions))
+    write_text(REPORT, results_text(rows, captions, agreement))
 
 
 def evaluate_alone(path: Path, data: Path) -> str:
@@ -100,6 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text = evaluate_alone(args.checkpoint, args.data)
     except BassNetError as error:
         sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"songs must be readable, and results writable; {error}: mend it and run again\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")

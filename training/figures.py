@@ -8,6 +8,7 @@ Flow: arrays ◀ figures ◀ gallery.
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ DPI = 100
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")  # Okabe and Ito's, told apart by everybody
 GREY = "#555555"
 ISOLINE = 0.75  # p(c | z)
+TITLE_LETTERS = 34  # in a line along a plane
 RASTER = 200  # points of a plane's background in each direction
 
 Floats = npt.NDArray[np.float64]
@@ -55,10 +57,14 @@ class Track:
 
 @dataclass(frozen=True)
 class Histograms:
-    """Shares of the true bass (n_semitones,) and of the decoded bass at each z (y, x, n_semitones)."""
+    """Shares of the true bass (n_semitones,) and of the decoded bass at each z (y, x, n_semitones).
+
+    `grid` has the values of z, horizontal ones and vertical ones (2, n).
+    """
 
     true: Floats
     decoded: Floats
+    grid: Floats
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -101,7 +107,7 @@ def planes(
             else:
                 _draw_plane(axes, panel)
                 axes.set_title(f"{data_set}, accuracy {panel.accuracy:.3f}", fontsize=9)
-        axes_row[0].set_ylabel(f"{title}\nz, vertical", fontsize=9)
+        axes_row[0].set_ylabel(f"{textwrap.fill(title, TITLE_LETTERS)}\nz, vertical", fontsize=9)
     for axes, patterns in zip(grid[-1], names.values(), strict=True):
         dots = [_dot(colour, name) for colour, name in zip(COLOURS, patterns, strict=False)]
         axes.set_xlabel("z, horizontal")
@@ -164,7 +170,7 @@ def _draw_track(axes: Axes, track: Track, component: int) -> None:
     axes.set_xlim(track.bars[0][0], track.bars[-1][1])
 
 
-def histograms(path: Path, shown: Mapping[str, Histograms], semitones: Ints, grid: Floats) -> None:
+def histograms(path: Path, shown: Mapping[str, Histograms], semitones: Ints) -> None:
     """Figure 8: a block of panels for each model, z's horizontal component rightwards, the other upwards."""
     figure = _figure(13, 7.5 * max(1, len(shown)))
     blocks = figure.subfigures(max(1, len(shown)), 1, squeeze=False)[:, 0]
@@ -172,21 +178,22 @@ def histograms(path: Path, shown: Mapping[str, Histograms], semitones: Ints, gri
         _not_run(blocks[0].subplots())
     for block, (title, found) in zip(blocks, shown.items(), strict=False):
         block.suptitle(title, fontsize=12)
-        _draw_block(block, found, semitones, grid)
+        _draw_block(block, found, semitones)
     _save(figure, path)
 
 
-def _draw_block(block: SubFigure, found: Histograms, semitones: Ints, grid: Floats) -> None:
-    panels = block.subplots(len(grid), len(grid), sharex=True, sharey=True)
-    for row, y, shares in zip(panels, grid[::-1], found.decoded[::-1], strict=True):
-        for axes, x, share in zip(row, grid, shares, strict=True):
+def _draw_block(block: SubFigure, found: Histograms, semitones: Ints) -> None:
+    horizontal, vertical = found.grid
+    panels = block.subplots(len(vertical), len(horizontal), sharex=True, sharey=True)
+    for row, y, shares in zip(panels, vertical[::-1], found.decoded[::-1], strict=True):
+        for axes, x, share in zip(row, horizontal, shares, strict=True):
             more = 100 * (share - found.true)
             axes.bar(semitones, more, width=0.9, color=np.where(more > 0, COLOURS[0], COLOURS[1]))
             axes.axhline(0, color=GREY, linewidth=0.6)
             axes.set_xticks(range(-24, 13, 12))
             axes.set_xticks(range(-24, 13, 1), minor=True)
             axes.grid(axis="x", color=GREY, alpha=0.2, linewidth=0.6)
-            axes.set_title(f"z = ({x:g}, {y:g})", fontsize=8, pad=3)
+            axes.set_title(f"z = ({x:.1f}, {y:.1f})", fontsize=8, pad=3)
             axes.tick_params(labelsize=8)
     block.supxlabel("semitones above the mix's f0", fontsize=10)
     block.supylabel("share of the steps above that of the true bass, in per cent", fontsize=10)

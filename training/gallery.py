@@ -11,23 +11,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bassnet_osc.spec import A4_HZ, A4_PITCH, BassNetError, Spec
+from bassnet_osc.spec import Spec
 from training import figures
 from training.data_sets import DATA_SETS
 from training.dataset import Song
 from training.figures import Histograms, Plane, Track
-from training.metrics import batches, classifier, encode_places
+from training.metrics import Latents, batches, classifier, encode_places
 from training.objective import UNVOICED_BIN
 from training.paper import ABLATION_WINDOW, DATA_SET_NAMES, RELATIVE_PITCH_WINDOW
-from training.places import Ints, bar_numbers, evaluation_places, finest_frames, label_frame
-from training.results import Evaluated, Row, latents_path, load_latents, songs_of
+from training.places import Ints, evaluation_places, finest_frames, label_frame, root_bins
+from training.results import Evaluated, Row, differing, latents_path, load_latents, of, pools, songs_of
 from training.subject import Subject, load_subject
-from training.tables import ablation_windows, first_of_each_kind, of, size, windows
+from training.tables import ablation_windows, size, windows
 
 MAX_POINTS = 1500  # of a plane
 TRACK_EVERY = 5  # frames between two points of a trajectory
 TRACK_CHANGES = 3  # the trajectory is of the first test song whose pattern changes as often, or more
-GRID = np.linspace(-2.0, 2.0, 5)  # of z, in both directions
+GRID_POINTS = 5  # values of z in each direction ...
+GRID_PERCENTILES = (2, 98)  # ... between those of the row's latents: z is there, but for the corners
 GRID_WINDOWS = 240  # that are decoded at every point of the grid
 SEMITONES = np.arange(-24, 13)  # bins of the histograms, above the mix's f0
 # Figure 8: the first two of these that exist.
@@ -41,12 +42,15 @@ CAPTIONS = {
     "figure-7.png": "Both components of z over a test song of A1, for a model with cross-reconstruction and "
     f"one without (a window every {TRACK_EVERY} frames). Lines and shades: where the pattern changes, and "
     "which one plays.",
-    "figure-8.png": "How often the decoded bass plays a pitch relative to the mix's f0, for 25 values of z, "
-    "minus how often the true bass does. The mix's f0 is the lowest note of the chord. Voiced steps of the "
-    f"finest channel, at most {GRID_WINDOWS} test windows.",
+    "figure-8.png": "How often the decoded bass plays a pitch relative to the mix's f0, for "
+    f"{GRID_POINTS**2} values of z, minus how often the true bass does. They lie in equal steps from "
+    f"percentile {GRID_PERCENTILES[0]} to {GRID_PERCENTILES[1]} of each component of the test windows' z. "
+    "The mix's f0 is the lowest note of the chord. Voiced steps of the finest channel, at most "
+    f"{GRID_WINDOWS} test windows.",
 }
 
 Models = Callable[[Row], tuple[Subject, list[Song]]]
+LatentsOf = Callable[[Row], Evaluated]
 
 
 def draw_all(rows: Sequence[Row], results: Path, data: Path) -> dict[str, str]:
@@ -62,25 +66,22 @@ def draw_all(rows: Sequence[Row], results: Path, data: Path) -> dict[str, str]:
     draw_planes(results / "figure-5.png", of(rows, cross=True), latents)
     draw_planes(results / "figure-6.png", of(rows, cross=False), latents)
     draw_tracks(results / "figure-7.png", rows, models)
-    draw_histograms(results / "figure-8.png", rows, models)
+    draw_histograms(results / "figure-8.png", rows, models, latents)
     return CAPTIONS
 
 
-def draw_planes(path: Path, rows: Sequence[Row], latents: Callable[[Row], Evaluated]) -> None:
-    """Figures 5 and 6: a row of planes for each kind of model, a column for each data set."""
+def draw_planes(path: Path, rows: Sequence[Row], latents: LatentsOf) -> None:
+    """Figures 5 and 6: a line of planes for each kind of model, a column for each data set."""
     lines: dict[str, list[Plane | None]] = {}
-    shown = first_of_each_kind(rows)
-    order = windows(rows)
-    for row in sorted(shown, key=lambda r: (-_preset_rank(r), order.index(r.window), r.maps)):
-        title = f"{row.preset} {size(row.window)}, {row.model}"
-        columns = lines.setdefault(title, [None] * len(DATA_SET_NAMES))
-        columns[DATA_SET_NAMES.index(row.data_set)] = plane(row, latents(row))
+    for preset in ("paper", "studio", "live"):
+        for window in windows(of(rows, preset=preset)):
+            for name, pool in pools(of(rows, preset=preset, window=window)):
+                first = [next(iter(of(pool, data_set=data_set)), None) for data_set in DATA_SET_NAMES]
+                lines[f"{preset} {size(window)}, {name}"] = [
+                    plane(row, latents(row)) if row else None for row in first
+                ]
     lines = lines or {f"paper {size(ABLATION_WINDOW)}": [None] * len(DATA_SET_NAMES)}
     figures.planes(path, lines, {name: DATA_SETS[name].names for name in DATA_SET_NAMES})
-
-
-def _preset_rank(row: Row) -> int:
-    return ["live", "studio", "paper"].index(row.preset)
 
 
 def plane(row: Row, found: Evaluated) -> Plane:
@@ -93,12 +94,13 @@ def plane(row: Row, found: Evaluated) -> Plane:
 
 def draw_tracks(path: Path, rows: Sequence[Row], models: Models) -> None:
     """Figure 7: z over a test song of A1, with cross-reconstruction and without."""
-    tracks: dict[str, Track | None] = {}
     a1 = of(rows, preset="paper", data_set="A1")
     window = next((w for w in ablation_windows(rows) if of(a1, window=w, cross=False)), ABLATION_WINDOW)
-    for cross, title in ((True, "cross-reconstruction"), (False, "regular reconstruction")):
-        found = first_of_each_kind(of(a1, window=window, cross=cross))
-        tracks[title] = track(*models(found[0])) if found else None
+    regular = next(iter(of(a1, window=window, cross=False)), None)
+    candidates = of(a1, window=window, cross=True)  # the one shown is trained most like the other model
+    cross = min(candidates, key=lambda row: len(differing([row, regular or row])), default=None)
+    shown = {"cross-reconstruction": cross, "regular reconstruction": regular}
+    tracks = {title: track(*models(row)) if row else None for title, row in shown.items()}
     figures.tracks(path, tracks, DATA_SETS["A1"].names)
 
 
@@ -118,24 +120,31 @@ def pattern_changes(song: Song) -> int:
     return int(np.count_nonzero(np.diff([bar["pattern"] for bar in song.bars])))
 
 
-def draw_histograms(path: Path, rows: Sequence[Row], models: Models) -> None:
+def draw_histograms(path: Path, rows: Sequence[Row], models: Models, latents: LatentsOf) -> None:
     """Figure 8: relative f0 at a grid of z, for two models."""
     shown: dict[str, Histograms] = {}
     for preset, window, data_set in RELATIVE_PITCH_ROWS:
-        found = first_of_each_kind(of(rows, preset=preset, window=window, data_set=data_set, cross=True))
+        found = pools(of(rows, preset=preset, window=window, data_set=data_set, cross=True))
         if found and len(shown) < 2:
-            title = f"{data_set}, {preset} {size(window)}, {found[0].model}"
-            shown[title] = histograms(*models(found[0]))
-    figures.histograms(path, shown, SEMITONES, GRID)
+            name, (row, *_) = found[0]
+            title = f"{data_set}, {preset} {size(window)}, {name}"
+            shown[title] = histograms(*models(row), grid(latents(row).mu))
+    figures.histograms(path, shown, SEMITONES)
 
 
-def histograms(subject: Subject, songs: Sequence[Song]) -> Histograms:
-    """Shares of relative f0 of the true bass (n_semitones,) and at each z (y, x, n_semitones)."""
+def grid(mu: Latents) -> Latents:
+    """Values of z in equal steps where the latents (n, 2) lie: horizontal and vertical (2, GRID_POINTS)."""
+    low, high = np.percentile(mu, GRID_PERCENTILES, axis=0)
+    return np.asarray(np.linspace(low, high, GRID_POINTS, axis=1))
+
+
+def histograms(subject: Subject, songs: Sequence[Song], points: Latents) -> Histograms:
+    """Shares of relative f0 of the true bass, and of the decoded bass at each z of the grid `points`."""
     spec = subject.spec
     places = evaluation_places(songs, spec)
     places = places[:: -(-len(places) // GRID_WINDOWS)]
     roots = [root_bins(song, spec) for song in songs]
-    z = torch.tensor([(x, y) for y in GRID for x in GRID], dtype=torch.float32)
+    z = torch.tensor([(x, y) for y in points[1] for x in points[0]], dtype=torch.float32)
     decoded, true = np.zeros((len(z), len(SEMITONES))), np.zeros(len(SEMITONES))
     finest, b = finest_frames(spec), spec.window.window_frames
     done = 0
@@ -149,16 +158,7 @@ def histograms(subject: Subject, songs: Sequence[Song]) -> Histograms:
         bins = subject.f0_bins(windows_here, z).numpy()
         decoded += np.stack([count((at_z - root)[voiced], spec) for at_z in bins])
     shares = decoded / decoded.sum(axis=1, keepdims=True)
-    return Histograms(true / true.sum(), shares.reshape(len(GRID), len(GRID), -1))
-
-
-def root_bins(song: Song, spec: Spec) -> Ints:
-    """The mix's f0 at each frame as a bin: the lowest note of the sounding chord (n_frames,)."""
-    if not all("root" in bar for bar in song.bars):
-        raise BassNetError("relative pitches need each bar's root in truth.json; a song lacks it: add them")
-    hz = A4_HZ * 2 ** ((np.array([bar["root"] for bar in song.bars]) - A4_PITCH) / 12)
-    bins = np.rint(spec.cqt.bins_per_octave * np.log2(hz / spec.cqt.fmin)).astype(np.int64)
-    return np.asarray(bins[bar_numbers(song, spec)])
+    return Histograms(true / true.sum(), shares.reshape(len(points[1]), len(points[0]), -1), points)
 
 
 def count(bins: Ints, spec: Spec) -> Ints:

@@ -1,7 +1,8 @@
-"""Metrics of a trained model on test songs: Table 1's cross-entropies and Table 2's classifier.
+"""Metrics of a trained model on test songs: Table 1's cross-entropies, Table 2's classifier, the pitch in z.
 
-Test songs have seeds of their own and choose nothing: classifiers are fitted on the first half of them and
-scored on the second half; the places of the patterns, which are shipped, are found on other songs.
+Test songs have seeds of their own and choose nothing: classifiers and regressions are fitted on the first
+half of them and scored on the second half; the places of the patterns, which are shipped, are found on other
+songs.
 
 Flow: subject, places, ceiling ◀ metrics ◀ evaluate, figures, export.
 """
@@ -16,22 +17,39 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from bassnet_osc.spec import BassNetError
+from bassnet_osc.spec import BassNetError, Spec
 from training.ceiling import ceiling
 from training.dataset import Song, Windows, compressed, cut_windows
 from training.objective import UNVOICED_BIN, Targets
-from training.places import Ints, Places, evaluation_places, first_half, patterns, settled
+from training.places import (
+    Booleans,
+    Ints,
+    Places,
+    evaluation_places,
+    first_half,
+    frame_roots,
+    labelled,
+    patterns,
+    root_bins,
+    settled,
+    tells_roots,
+)
 from training.subject import Guess, Subject
 
+METRICS_VERSION = 2  # raised by whatever changes a metric: kept numbers of another one are not used
 BATCH = 50  # windows
 DELAYS = range(0, 61, 5)  # frames that the label of an end-anchored window is tried back
 PITCH_BINS = 1  # an f0 is right within as many bins: a third of a semitone
+NEIGHBOURS = 25  # windows that tell the pitch at a z: enough for their noise to go, few of thousands
+# Of the scale, by semitones above the root; six are a diminished fifth.
+DEGREES = np.array([1, 2, 2, 3, 3, 4, 5, 5, 6, 6, 7, 7])
 
 Latents = npt.NDArray[np.float64]
 
@@ -148,6 +166,39 @@ def classifier_metrics(
     return found | {"classifier_delayed": delayed, "label_delay_frames": best}
 
 
+def pitch_metrics(songs: Sequence[Song], places: Places, mu: Latents, spec: Spec) -> dict[str, float | None]:
+    """How much mu tells of the pitch at the label's frame, by the nearest windows of the first half.
+
+    R2 of the bass's f0, as a number of bins, and of the chord's root, as a MIDI number; accuracy of the
+    bass's degree above that root. None for songs that do not tell their roots.
+    """
+    fit = first_half(songs, places)
+    f0 = labelled([song.descriptors.f0_bin for song in songs], places, spec)
+    voiced = f0 != UNVOICED_BIN
+    mean, most = KNeighborsRegressor(NEIGHBOURS), KNeighborsClassifier(NEIGHBOURS)
+    found = {"r2_bass_f0": _nearest(mean, mu[voiced], f0[voiced], fit[voiced])}
+    if not tells_roots(songs):
+        return found | {"r2_chord_root": None, "accuracy_chord_note": None}
+    root, root_bin = (
+        labelled([of_frames(song, spec) for song in songs], places, spec)
+        for of_frames in (frame_roots, root_bins)
+    )
+    semitones = np.rint((f0 - root_bin) * 12 / spec.cqt.bins_per_octave).astype(np.int64)
+    degree = DEGREES[semitones % 12]
+    return found | {
+        "r2_chord_root": _nearest(mean, mu, root, fit),
+        "accuracy_chord_note": _nearest(most, mu[voiced], degree[voiced], fit[voiced]),
+    }
+
+
+def _nearest(model: Any, mu: Latents, target: Ints, fit: Booleans) -> float | None:
+    """The score of a model of neighbours; None where there are too few or nothing is to be told."""
+    if fit.sum() < NEIGHBOURS or len(np.unique(target[~fit])) < 2:
+        return None
+    fitted = make_pipeline(StandardScaler(), model).fit(mu[fit], target[fit])
+    return float(fitted.score(mu[~fit], target[~fit]))
+
+
 def metrics(subject: Subject, songs: Sequence[Song], places: Places, seen: Observations) -> dict[str, Any]:
     """The metrics of what was observed at the places; None for what the subject or the songs do not tell."""
     fit = first_half(songs, places)
@@ -156,6 +207,7 @@ def metrics(subject: Subject, songs: Sequence[Song], places: Places, seen: Obser
         "test_songs": len(songs),
         "test_windows": len(places),
         **classifier_metrics(subject, songs, places, seen.mu),
+        **pitch_metrics(songs, places, seen.mu, subject.spec),
         "ceiling": ceiling(
             songs, [place for place, fitted in zip(places, fit, strict=True) if not fitted], subject.spec
         ),

@@ -171,8 +171,9 @@ class VGAE(nn.Module):
         self.dec_y = nn.Sequential(
             *(TransposedBlock(b, last=i == 0) for i, b in reversed(list(enumerate(blocks_of(self.enc_y)))))
         )
-        # Pooled over time and frequency, the product is blind to transposition: z can only say how the
-        # bass relates to the mix. Without the normalisation the posterior collapsed.
+        # Pooled over time and frequency, the product does not say where on the frequency axis bass and mix
+        # meet, but drums and timbres stay in place when they move: z can still tell some of the pitch.
+        # Without the normalisation the posterior collapsed.
         self.enc_z = nn.Sequential(
             nn.BatchNorm1d(m), nn.Linear(m, 2 * m), nn.ReLU(), nn.Linear(2 * m, 2 * latent_dim)
         )

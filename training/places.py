@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bassnet_osc.spec import Spec
+from bassnet_osc.spec import A4_HZ, A4_PITCH, BassNetError, Spec
 from training.dataset import Song
 
 EVERY_FRAMES = 61  # distance of the windows: prime, so that they fall on all parts of a beat
@@ -55,6 +55,29 @@ def bar_numbers(song: Song, spec: Spec) -> Ints:
 def frame_patterns(song: Song, spec: Spec) -> Ints:
     """The bass pattern at each frame (n_frames,)."""
     return np.array([bar["pattern"] for bar in song.bars])[bar_numbers(song, spec)]
+
+
+def frame_roots(song: Song, spec: Spec) -> Ints:
+    """The root of the sounding chord at each frame as a MIDI number (n_frames,)."""
+    if not tells_roots([song]):
+        raise BassNetError("pitches need each bar's root in truth.json; a song lacks it: add them")
+    return np.array([bar["root"] for bar in song.bars])[bar_numbers(song, spec)]
+
+
+def root_bins(song: Song, spec: Spec) -> Ints:
+    """The same as a bin of the spectrum (n_frames,)."""
+    hz = A4_HZ * 2 ** ((frame_roots(song, spec) - A4_PITCH) / 12)
+    return np.rint(spec.cqt.bins_per_octave * np.log2(hz / spec.cqt.fmin)).astype(np.int64)
+
+
+def tells_roots(songs: Sequence[Song]) -> bool:
+    """Whether each bar of the songs has its root."""
+    return all("root" in bar for song in songs for bar in song.bars)
+
+
+def labelled(frames: Sequence[Ints], places: Places, spec: Spec) -> Ints:
+    """What `frames` (songs, n_frames) say at the label's frame of each place (n,)."""
+    return np.array([frames[s][label_frame(newest, spec)] for s, newest in places])
 
 
 def patterns(songs: Sequence[Song], places: Places, spec: Spec, delay: int = 0) -> Ints:

@@ -1,21 +1,44 @@
 """RESULTS.md: the paper's tables with our numbers beside theirs; every number comes from the rows.
 
-Flow: paper, results ◀ tables ◀ evaluate.
+Flow: paper, results, agreement ◀ tables ◀ evaluate.
 """
 
 from __future__ import annotations
 
-import math
+import re
+import shlex
+import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bassnet_osc.presets import PAPER_WINDOWS
+from training.agreement import report
 from training.paper import ABLATION_WINDOW, ACCURACIES, ACCURACIES_WITHOUT_CROSS, DATA_SET_NAMES, LOSSES
-from training.prose import EXACT, HEAD, LIVE, NOT_RUN, ORIGIN, TABLE_1, TABLE_2, TABLE_3
-from training.results import Row, mean_and_deviation
+from training.prose import (
+    ESTIMATED,
+    EXACT,
+    HEAD,
+    LIVE,
+    NOT_MEASURED,
+    NOT_RUN,
+    ORIGIN,
+    PITCH,
+    TABLE_1,
+    TABLE_2,
+    TABLE_3,
+    VALIDATION_SONGS,
+    VALIDATION_SONGS_SMALL,
+)
+from training.results import Row, of, pools
 
 UNKNOWN = "–"  # a metric that a model does not have
 LOSS_NAMES = ("f0", "level", "onset")
+# What z tells of the pitch, and the metric that says how well.
+PITCHES = {
+    "R² of the bass's f0": "r2_bass_f0",
+    "R² of the chord's root": "r2_chord_root",
+    "chord note": "accuracy_chord_note",
+}
 
 
 def markdown(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
@@ -31,21 +54,18 @@ def number(values: Sequence[float | None], digits: int = 3) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return UNKNOWN
-    mean, deviation = mean_and_deviation(known)
-    if math.isnan(deviation):
-        return f"{mean:.{digits}f}"
-    return f"{mean:.{digits}f} ± {deviation:.{digits}f} ({len(known)})"
+    mean = f"{statistics.fmean(known):.{digits}f}"
+    return f"{mean} ± {statistics.stdev(known):.{digits}f} ({len(known)})" if len(known) > 1 else mean
 
 
 def cell(rows: Iterable[Row], metric: str, digits: int = 3) -> str:
-    """One metric of rows that differ in their seed alone."""
+    """One metric of a pool of rows."""
     return number([row.metrics[metric] for row in rows], digits)
 
 
-def kinds(rows: Iterable[Row]) -> list[str]:
-    """The ways in which rows were trained, fewer maps first; one that is empty where there is no row."""
-    found = {row.model: row.maps for row in rows}
-    return sorted(found, key=lambda model: (found[model], model)) or [""]
+def lines(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """The pools of some rows; one without a name where there is no row."""
+    return pools(rows) or [("", [])]
 
 
 def windows(rows: Iterable[Row]) -> list[tuple[int, int]]:
@@ -54,11 +74,6 @@ def windows(rows: Iterable[Row]) -> list[tuple[int, int]]:
     return [w for w in PAPER_WINDOWS if w in found] + sorted(
         found - set(PAPER_WINDOWS), key=lambda w: w[::-1]
     )
-
-
-def of(rows: Iterable[Row], **wanted: Any) -> list[Row]:
-    """The rows with these values."""
-    return [row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())]
 
 
 def size(window: tuple[int, int]) -> str:
@@ -76,27 +91,21 @@ def loss_tables(rows: Sequence[Row]) -> str:
         for window in PAPER_WINDOWS:
             here = of(rows, preset="paper", cross=True, data_set=data_set, window=window)
             theirs = [f"{loss:.3f}" for loss in LOSSES[window][at]]
-            for model in kinds(here):
-                body.append([size(window), *theirs, model or NOT_RUN, *_losses(of(here, model=model))])
+            for name, pool in lines(here):
+                body.append([size(window), *theirs, name or NOT_RUN, *_losses(pool)])
         head = ["window", *(f"paper {name}" for name in LOSS_NAMES), "ours", *ours, *floors]
         text += [f"### {data_set}\n", markdown(head, body)]
-    exact = [row for row in rows if row.preset != "paper"]
     body = [
-        [
-            row.data_set,
-            row.preset,
-            size(row.window),
-            row.model,
-            *_losses(of_kind(exact, row)),
-            cell(of_kind(exact, row), "pitch_accuracy"),
-        ]
-        for row in first_of_each_kind(exact)
+        [data_set, preset, size(window), name + regular, *_losses(pool), cell(pool, "pitch_accuracy")]
+        for data_set in DATA_SET_NAMES
+        for preset in ("live", "studio")
+        for window in windows(of(rows, data_set=data_set, preset=preset))
+        for cross, regular in ((True, ""), (False, ", regular"))
+        for name, pool in pools(of(rows, data_set=data_set, preset=preset, window=window, cross=cross))
     ]
     if body:
-        text += [
-            EXACT,
-            markdown(["data", "preset", "window", "model", *ours, *floors, "pitch"], body),
-        ]
+        head = ["data", "preset", "window", "model", *ours, *floors, "pitch"]
+        text += [EXACT, markdown(head, body)]
     return "\n".join(text)
 
 
@@ -104,21 +113,6 @@ def _losses(rows: Sequence[Row]) -> list[str]:
     names = [f"loss_{name}{which}" for which in ("_finest", "") for name in LOSS_NAMES]
     floors = [cell(rows[:1], name) for name in ("floor_level", "floor_onset")]  # the targets' own
     return [cell(rows, name) for name in names] + floors if rows else [""] * (len(names) + len(floors))
-
-
-def of_kind(rows: Iterable[Row], row: Row) -> list[Row]:
-    """The rows that differ from `row` in nothing but the seed."""
-    same = ("data_set", "preset", "window", "cross", "model")
-    return of(rows, **{name: getattr(row, name) for name in same})
-
-
-def first_of_each_kind(rows: Sequence[Row]) -> list[Row]:
-    """One row of each kind, in the order of the tables."""
-    order = windows(rows)
-    ordered = sorted(
-        rows, key=lambda r: (r.data_set, r.preset, order.index(r.window), r.cross, r.maps, r.seed)
-    )
-    return [row for row in ordered if of_kind(ordered, row)[0] is row]
 
 
 def _by_data_set(rows: Iterable[Row], metric: str, digits: int = 3) -> list[str]:
@@ -131,13 +125,11 @@ def accuracy_table(rows: Sequence[Row]) -> str:
     for window in PAPER_WINDOWS:
         here = of(rows, window=window)
         body.append([size(window), "paper", *(f"{value:.3f}" for value in ACCURACIES[window])])
-        for model in kinds(here):
-            these = of(here, model=model)
-            body.append(
-                ["", f"ours: {model}" if model else "ours", *_by_data_set(these, "classifier_accuracy")]
-            )
-            if these:
-                body.append(["", "— settled", *_by_data_set(these, "classifier_settled")])
+        for name, pool in lines(here):
+            title = f"ours: {name}" if name else "ours"
+            body.append(["", title, *_by_data_set(pool, "classifier_accuracy")])
+            if pool:
+                body.append(["", "— settled", *_by_data_set(pool, "classifier_settled")])
         if here:
             body.append(["", "ceiling", *_ceilings(here)])
     return f"{TABLE_2}\n{markdown(['window', 'model', *DATA_SET_NAMES], body)}"
@@ -152,15 +144,14 @@ def live_table(rows: Sequence[Row]) -> str:
     """Table 2's live and studio models."""
     body = []
     for preset in ("live", "studio"):
-        for window in windows(of(rows, preset=preset)):
+        for window in windows(of(rows, preset=preset, cross=True)):
             here = of(rows, preset=preset, window=window, cross=True)
-            for model in kinds(here):
-                these = of(here, model=model)
-                body.append([preset, size(window), model, *_by_data_set(these, "classifier_accuracy")])
-                body.append(["", "", "— settled", *_by_data_set(these, "classifier_settled")])
+            for name, pool in pools(here):
+                body.append([preset, size(window), name, *_by_data_set(pool, "classifier_accuracy")])
+                body.append(["", "", "— settled", *_by_data_set(pool, "classifier_settled")])
                 if preset == "live":
-                    body.append(["", "", "— delayed", *_by_data_set(these, "classifier_delayed")])
-                    body.append(["", "", "— delay in frames", *_by_data_set(these, "label_delay_frames", 0)])
+                    body.append(["", "", "— delayed", *_by_data_set(pool, "classifier_delayed")])
+                    body.append(["", "", "— delay in frames", *_by_data_set(pool, "label_delay_frames", 0)])
             body.append(["", "", "ceiling", *_ceilings(here)])
     body = body or [["live", "", NOT_RUN, *[NOT_RUN] * len(DATA_SET_NAMES)]]
     return f"{LIVE}\n{markdown(['preset', 'window', 'model', *DATA_SET_NAMES], body)}"
@@ -168,17 +159,25 @@ def live_table(rows: Sequence[Row]) -> str:
 
 def ablation_table(rows: Sequence[Row]) -> str:
     """Table 3, with the cross-reconstruction that it leaves out beside it; the paper has 40/40 alone."""
-    paper, w = of(rows, preset="paper"), ABLATION_WINDOW
+    w = ABLATION_WINDOW
     body = [[size(w), "paper, regular", *(f"{value:.3f}" for value in ACCURACIES_WITHOUT_CROSS)]]
     body.append(["", "paper, cross", *(f"{value:.3f}" for value in ACCURACIES[w])])
+    pitches = []
+    for window, name, pool in _ablation_lines(rows):
+        body.append([size(window), name, *_by_data_set(pool, "classifier_accuracy")])
+        for pitch, metric in PITCHES.items() if pool else ():
+            pitches.append([size(window), name, pitch, *_by_data_set(pool, metric)])
+    text = f"{TABLE_3}\n{markdown(['window', 'model', *DATA_SET_NAMES], body)}\n{PITCH}"
+    head = ["window", "model", "z tells", *DATA_SET_NAMES]
+    return f"{text}\n{markdown(head, pitches or [['', NOT_RUN, '', *[''] * len(DATA_SET_NAMES)]])}"
+
+
+def _ablation_lines(rows: Sequence[Row]) -> Iterable[tuple[tuple[int, int], str, list[Row]]]:
+    """Window, name and rows of our lines of Table 3."""
     for window in ablation_windows(rows):
-        for cross in (False, True):
-            here = of(paper, window=window, cross=cross)
-            for model in kinds(here):
-                name = f"ours, {'cross' if cross else 'regular'}" + (f": {model}" if model else "")
-                accuracies = _by_data_set(of(here, model=model), "classifier_accuracy")
-                body.append([size(window), name, *accuracies])
-    return f"{TABLE_3}\n{markdown(['window', 'model', *DATA_SET_NAMES], body)}"
+        for cross, objective in ((False, "regular"), (True, "cross")):
+            for name, pool in lines(of(rows, preset="paper", window=window, cross=cross)):
+                yield window, f"ours, {objective}" + (f": {name}" if name else ""), pool
 
 
 def ablation_windows(rows: Iterable[Row]) -> list[tuple[int, int]]:
@@ -190,17 +189,51 @@ def origin_table(rows: Iterable[Row]) -> str:
     """What made each row."""
     body = []
     for row in rows:
-        training = [f"{row.data_set}, {row.songs}", str(row.steps), f"{row.minutes:.1f}", row.machine]
-        body.append([row.name, str(row.maps), *training, f"`{row.command}`"])
-    head = ["row", "maps", "data, songs", "steps", "minutes", "machine", "command"]
+        training = [f"{row.data_set}, {row.songs}", str(row.steps), *_times(row), row.machine]
+        commands = "<br>".join(f"`{command}`" for command in commands_of(row))
+        body.append([row.name, str(row.maps), *training, commands])
+    head = ["row", "maps", "data, songs", "steps", "minutes", "features", "machine", "commands"]
     return f"{ORIGIN}\n{markdown(head, body)}"
 
 
-def results_text(rows: Sequence[Row], captions: dict[str, str]) -> str:
-    """RESULTS.md; `captions` tell of each figure, by its file's name in results, what it shows."""
+def _times(row: Row) -> tuple[str, str]:
+    """Minutes of training, and what was spent on features before it."""
+    features = row.feature_seconds or 0.0
+    told = f"{row.feature_songs} songs in {features / 60:.1f} min" if row.feature_songs else "before"
+    return f"{(row.seconds - features) / 60:.1f}", told
+
+
+def commands_of(row: Row) -> list[str]:
+    """The commands that render the songs of a row and train it."""
+    validation = VALIDATION_SONGS_SMALL if row.data.startswith("data/small/") else VALIDATION_SONGS
+    render = ["python", "-m", "training.artificial", "--data-set", row.data_set]
+    songs = {"train": row.songs, "validation": validation}
+    rendered = [
+        shlex.join([*render, "--split", split, "--songs", str(n), "--out", row.data])
+        for split, n in songs.items()
+    ]
+    threads = re.search(r"threads: (\d+)", row.machine)
+    return [*rendered, f"OMP_NUM_THREADS={threads[1]} {row.command}" if threads else row.command]
+
+
+def agreement_text(figures: dict[str, Any] | None) -> str:
+    """How far the estimated targets agree with the exact ones; without `figures` nobody measured it."""
+    if figures is None:
+        return f"{ESTIMATED}\n{NOT_MEASURED}"
+    return f"{ESTIMATED}\n```text\n{report(figures)}```\n"
+
+
+def results_text(
+    rows: Sequence[Row], captions: dict[str, str], agreement: dict[str, Any] | None = None
+) -> str:
+    """RESULTS.md.
+
+    `captions` tell of each figure, by its file's name in results, what it shows; `agreement` are the figures
+    of training.agreement.
+    """
     figures = [
         f"## Figure {name.split('-')[1].split('.')[0]}\n\n![{name}](results/{name})\n\n{caption}\n"
         for name, caption in captions.items()
     ]
-    parts = [HEAD, loss_tables(rows), accuracy_table(rows), live_table(rows), ablation_table(rows)]
-    return "\n".join([*parts, *figures, origin_table(rows)])
+    tables = [loss_tables(rows), accuracy_table(rows), live_table(rows), ablation_table(rows)]
+    return "\n".join([HEAD, agreement_text(agreement), *tables, *figures, origin_table(rows)])
