@@ -104,6 +104,18 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     render.add_argument("--midi", type=_path, metavar="FILE", help="write the notes too, as a MIDI file")
     render.add_argument(
+        "--bpm", type=float, help="tempo of the MIDI file, 20 to 400 quarters a minute (default: 120)"
+    )
+    render.add_argument(
+        "--quantise",
+        metavar="GRID",
+        help="move the MIDI file's notes, not the sound's, to the nearest 1/4, 1/8, 1/16, 1/8T or 1/16T "
+        "(T: triplets), counted from the start of the mix; needs --bpm",
+    )
+    render.add_argument(
+        "--octave", type=int, default=0, metavar="N", help="octaves up, or down if negative: sound and notes"
+    )
+    render.add_argument(
         "--plot", type=_path, metavar="FILE", help="draw the bass too, as a PNG of 1600 x 900"
     )
     _add_model(render)
@@ -216,6 +228,9 @@ def _render(arguments: argparse.Namespace) -> None:
         midi=arguments.midi,
         picture=arguments.plot,
         model=arguments.model,
+        bpm=arguments.bpm,
+        grid=arguments.quantise,
+        octave=arguments.octave,
     )
     for path, rate in done.resampled.items():
         print(f"{path}: {rate} Hz, resampled to {done.sample_rate} Hz")
@@ -223,6 +238,11 @@ def _render(arguments: argparse.Namespace) -> None:
         f"{arguments.output}: {done.seconds:.1f} s at {done.sample_rate} Hz, "
         f"{done.seconds / done.took_s:.1f} times real time, latency of {done.latency_samples} samples removed"
     )
+    if arguments.quantise is not None:
+        print(
+            f"{arguments.midi}: {done.n_notes - done.merged} notes on the {arguments.quantise} grid at "
+            f"{arguments.bpm:g} BPM, {done.merged} more merged into a louder one on the same line"
+        )
     if done.peak > 1.0:
         above_db = 20.0 * math.log10(done.peak)
         print(f"{arguments.output}: clipped, the peaks were {above_db:.1f} dB above full scale")

@@ -1,6 +1,7 @@
 """Descriptor frames -> notes and a MIDI file (section 6.5: onsets, f0 with pitch bend, level as velocity).
 
-Flow: frames -> onsets.OnsetGate -> notes. The MIDI library is imported when a file is written.
+Flow: frames -> onsets.OnsetGate -> notes (-> quantise) -> MIDI file. The MIDI library is imported when one is
+written.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import os
 from bisect import insort
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from bassnet_osc.frames import Array, Frames
 from bassnet_osc.onsets import OnsetGate
-from bassnet_osc.spec import A4_HZ, A4_PITCH, Spec
+from bassnet_osc.spec import A4_HZ, A4_PITCH, BassNetError, Spec
 
 CHANGE_SEMITONES = 0.5  # a pitch this far from its note's ...
 CHANGE_FRAMES = 6  # ... for so many frames, and within CHANGE_SEMITONES of itself, is another pitch
@@ -26,15 +27,20 @@ CORRECTION_FRAMES = 15  # until then after its attack a note corrects its pitch;
 PROGRAM = 33  # General MIDI's fingered bass, counted from 0
 BEND_SEMITONES = 2.0  # General MIDI's range of the pitch wheel, to either side
 WHEEL = 8192  # the wheel's reading at BEND_SEMITONES
-TICKS_PER_BEAT, BEAT_US = 960, 500_000  # 120 beats a minute: a tick is 0.52 ms
+HIGHEST_PITCH = 127  # MIDI's, from 0
+TICKS_PER_BEAT = 960  # a beat is a quarter; at the slowest tempo a tick is 3 ms, a third of a frame
+BPM, LOWEST_BPM, HIGHEST_BPM = 120.0, 20.0, 400.0  # a MIDI file's own tempo; what music is counted in
 
 
 @dataclass(frozen=True)
 class Note:
-    """Frames start_frame <= i < end_frame, MIDI pitch, bend in semitones from it, velocity 1 to 127."""
+    """Frames start_frame <= i < end_frame, MIDI pitch, bend in semitones from it, velocity 1 to 127.
 
-    start_frame: int
-    end_frame: int
+    Start and end are whole as heard; `quantise.quantise` puts them on ticks, which lie between frames.
+    """
+
+    start_frame: float
+    end_frame: float
     pitch: int
     bend: float
     velocity: int
@@ -54,6 +60,18 @@ def notes_from_frames(frames: Frames, spec: Spec) -> list[Note]:
     """The notes of a whole signal."""
     tracker = NoteTracker(spec)
     return tracker.process(frames) + tracker.flush()
+
+
+def shift_octaves(notes: list[Note], octaves: int) -> list[Note]:
+    """The notes so many octaves higher; raises BassNetError where MIDI has no such pitch."""
+    pitches = [note.pitch for note in notes]
+    down, up = min(pitches, default=0) // 12, (HIGHEST_PITCH - max(pitches, default=0)) // 12
+    if not -down <= octaves <= up and notes:
+        raise BassNetError(
+            f"octave must keep the notes within MIDI pitches 0 .. {HIGHEST_PITCH}; got {octaves} for notes "
+            f"from {min(pitches)} to {max(pitches)}: choose {-down} .. {up}"
+        )
+    return [replace(note, pitch=note.pitch + 12 * octaves) for note in notes]
 
 
 class _Heard(NamedTuple):
@@ -175,24 +193,41 @@ class NoteTracker:
         return [Note(note.start, end, pitch, note.pitch - pitch, max(1, velocity))]
 
 
-def write_midi(path: Path, notes: list[Note], frame_rate: float) -> None:
+def beat_us(bpm: float) -> int:
+    """A beat in microseconds, whole as MIDI files hold it; raises BassNetError for a tempo out of range."""
+    if not LOWEST_BPM <= bpm <= HIGHEST_BPM:
+        raise BassNetError(
+            f"bpm must lie in {LOWEST_BPM:g} .. {HIGHEST_BPM:g} beats a minute; got {bpm:g}: "
+            "give the mix's tempo, or half or double of it"
+        )
+    return round(60e6 / bpm)
+
+
+def ticks_per_frame(frame_rate: float, bpm: float) -> float:
+    """A frame's length in ticks of a MIDI file at `bpm`, by the tempo that the file can hold: no drift."""
+    return TICKS_PER_BEAT * 1e6 / (beat_us(bpm) * frame_rate)
+
+
+def write_midi(path: Path, notes: list[Note], frame_rate: float, bpm: float = BPM) -> None:
     """Writes one track of General MIDI fingered bass; the file appears whole or not at all.
 
     Args:
         path: of the MIDI file; its folder exists.
         notes: in order and without overlap, as a `NoteTracker` hands them out.
         frame_rate: frames per second.
+        bpm: the file's tempo: it moves the bars of a DAW, not the notes.
     """
     import mido
 
+    scale = ticks_per_frame(frame_rate, bpm)
     track = mido.MidiTrack()
-    track.append(mido.MetaMessage("set_tempo", tempo=BEAT_US))
+    track.append(mido.MetaMessage("set_tempo", tempo=beat_us(bpm)))
     track.append(mido.Message("program_change", program=PROGRAM))
     now = 0
 
-    def add(kind: str, frame: int, **values: int) -> None:
+    def add(kind: str, frame: float, **values: int) -> None:
         nonlocal now
-        tick = round(frame / frame_rate * 1e6 / BEAT_US * TICKS_PER_BEAT)
+        tick = round(frame * scale)
         track.append(mido.Message(kind, time=tick - now, **values))
         now = tick
 

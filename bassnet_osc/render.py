@@ -1,6 +1,6 @@
 """The offline door: mix files in, a bass file out, by the very stream that plays live.
 
-Flow: audio_files.Mix -> voice.Voice -> bass file, MIDI file, picture.
+Flow: audio_files.Mix -> voice.Voice -> bass file, picture, notes (-> quantise) -> MIDI file.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -21,11 +21,13 @@ from bassnet_osc.audio_files import Audio, BassFile, Mix, check_output, check_so
 from bassnet_osc.bundle import DEFAULT, Bundle
 from bassnet_osc.frames import Frames
 from bassnet_osc.latent import Z, read_z_csv
-from bassnet_osc.notes import notes_from_frames, write_midi
+from bassnet_osc.notes import BPM, HIGHEST_PITCH, beat_us, notes_from_frames, shift_octaves, write_midi
+from bassnet_osc.quantise import quantise, step_ticks
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.voice import Voice
 
 THREADS = min(2, os.cpu_count() or 1)  # of the model, where nobody waits for a block; the sound is the same
+HIGHEST_OCTAVE = HIGHEST_PITCH // 12  # no note can be moved further, up or down
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,21 @@ class Rendered:
     latency_samples: int
     resampled: dict[Path, int]  # files that had another sample rate, and which
     peak: float  # of the bass, full scale 1: what is above it has been clipped
+    n_notes: int  # as heard
+    merged: int  # notes that are not in the MIDI file, because a louder one took their line of the grid
 
 
-def aligned(voice: Voice, blocks: Iterable[Audio]) -> Iterator[Audio]:
-    """The bass without its latency: as long as the mix, time t of the one belongs to time t of the other."""
+def aligned(
+    voice: Voice, blocks: Iterable[Audio], played: Callable[[Frames], Frames] = lambda frames: frames
+) -> Iterator[Audio]:
+    """The bass without its latency: as long as the mix, time t of the one belongs to time t of the other.
+
+    `played` gives the frames to play for those that were heard.
+    """
     early = voice.latency_samples
     for block in chain(blocks, [np.zeros(early, np.float32)]):
-        bass = voice.process(block)
+        voice.accept(played(voice.hear(block)))
+        bass, _ = voice.play(len(block))
         dropped = min(early, len(bass))
         early -= dropped
         yield bass[dropped:]
@@ -58,29 +68,32 @@ def render(
     midi: Path | None = None,
     picture: Path | None = None,
     model: str = DEFAULT,
+    bpm: float | None = None,
+    grid: str | None = None,
+    octave: int = 0,
 ) -> Rendered:
     """Renders the sum of `mixes` to `bass`; the outputs appear all at the end or not at all.
 
+    The bass, its notes and the picture are `octave` octaves higher than the model has it. The MIDI file alone
+    has the tempo `bpm` and its notes on the `grid`, one of quantise.STEPS_PER_BEAT.
+
     Raises BassNetError on any bad input, before the model is loaded wherever the headers tell.
     """
-    inputs = [*mixes, z_file] if z_file is not None else mixes
     outputs = [path for path in (bass, midi, picture) if path is not None]
-    for i, path in enumerate(outputs):
-        check_output(path, inputs + outputs[:i])
-    check_sound_output(bass)
-    if picture is not None and picture.suffix.lower() != ".png":
-        raise BassNetError(f"{picture}: the picture is a PNG: let its name end in .png")
+    _check_files([*mixes, z_file] if z_file is not None else mixes, outputs, bass, picture)
+    _check_notes(midi, bpm, grid, octave)
     mix = Mix(mixes)
     bundle = Bundle.load(model, threads=THREADS)
     curve = z_curve(z, z_file, bundle)
     with ExitStack() as stack:
         parts = {path: stack.enter_context(whole(path)) for path in outputs}
         started = time.perf_counter()
-        voice, frames, peak = _write_bass(mix, bundle, curve, parts[bass], bass)
+        voice, frames, peak = _write_bass(mix, bundle, curve, octave, parts[bass], bass)
         took_s = time.perf_counter() - started
-        notes = notes_from_frames(frames, bundle.spec)
+        notes = shift_octaves(notes_from_frames(frames, bundle.spec), octave)
+        written = notes if grid is None or bpm is None else quantise(notes, bundle.spec, bpm, grid)
         if midi is not None:
-            write_midi(parts[midi], notes, bundle.spec.cqt.frame_rate)
+            write_midi(parts[midi], written, bundle.spec.cqt.frame_rate, BPM if bpm is None else bpm)
         if picture is not None:
             from bassnet_osc.plot import plot_bass
 
@@ -93,7 +106,32 @@ def render(
         voice.latency_samples,
         mix.resampled,
         peak,
+        len(notes),
+        len(notes) - len(written),
     )
+
+
+def _check_files(inputs: list[Path], outputs: list[Path], bass: Path, picture: Path | None) -> None:
+    for i, path in enumerate(outputs):
+        check_output(path, inputs + outputs[:i])
+    check_sound_output(bass)
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise BassNetError(f"{picture}: the picture is a PNG: let its name end in .png")
+
+
+def _check_notes(midi: Path | None, bpm: float | None, grid: str | None, octave: int) -> None:
+    if bpm is not None:
+        beat_us(bpm)  # refuses what is no tempo
+    if grid is not None:
+        step_ticks(grid)  # refuses what is no grid
+        if bpm is None:
+            raise BassNetError(f"a grid must have a tempo; got {grid} alone: add --bpm and the mix's BPM")
+    if bpm is not None and midi is None:
+        raise BassNetError("a tempo must have a MIDI file to go into; got none: add --midi FILE")
+    if abs(octave) > HIGHEST_OCTAVE:
+        raise BassNetError(
+            f"octave must lie in -{HIGHEST_OCTAVE} .. {HIGHEST_OCTAVE}; got {octave}: choose e.g. -1"
+        )
 
 
 def z_curve(z: str | None, z_file: Path | None, bundle: Bundle) -> Z:
@@ -115,10 +153,17 @@ def parse_z(text: str, limit: float) -> tuple[float, float]:
     return x, y
 
 
-def _write_bass(mix: Mix, bundle: Bundle, z: Z, part: Path, path: Path) -> tuple[Voice, Frames, float]:
-    """Streams the mix through a voice into `part`; gives back the voice, the mix's frames and the peak."""
-    runs = [Frames.empty(0)]
-    voice = Voice(bundle, mix.sample_rate, z, on_frames=runs.append)
+def _write_bass(
+    mix: Mix, bundle: Bundle, z: Z, octave: int, part: Path, path: Path
+) -> tuple[Voice, Frames, float]:
+    """Streams the mix through a voice into `part`; gives back the voice, the frames it heard and the peak."""
+    heard = [Frames.empty(0)]
+    voice = Voice(bundle, mix.sample_rate, z)
+
+    def played(frames: Frames) -> Frames:
+        heard.append(frames)
+        return replace(frames, f0_hz=frames.f0_hz * 2.0**octave)
+
     progress = tqdm(
         desc=path.name,
         total=mix.n_samples / mix.sample_rate,
@@ -127,9 +172,9 @@ def _write_bass(mix: Mix, bundle: Bundle, z: Z, part: Path, path: Path) -> tuple
     )
     peak = 0.0
     with progress, BassFile(part, path, mix.sample_rate) as file:
-        for block in aligned(voice, mix.blocks()):
+        for block in aligned(voice, mix.blocks(), played):
             file.write(block)
             peak = max(peak, float(np.abs(block).max(initial=0.0)))
             progress.update(len(block) / mix.sample_rate)
     n_frames = math.ceil(mix.n_samples * bundle.spec.cqt.frame_rate / mix.sample_rate)
-    return voice, Frames.join(runs)[:n_frames], peak
+    return voice, Frames.join(heard)[:n_frames], peak

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import socket
@@ -68,6 +69,19 @@ def test_render_tells_of_clipping(
         assert line is None or told[-1].endswith(f"bass.wav: {line}")
 
 
+def test_render_tells_what_the_grid_took(
+    mix: Path, probe_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    midi = mix.with_name("bass.mid")
+    music = ["--bpm", "97", "--quantise", "1/16", "--octave", "-1"]
+    words = ["render", mix, "-o", mix.with_name("bass.wav"), "--midi", midi, *music, "--model", probe_folder]
+    assert main([str(word) for word in words]) == 0
+    told = capsys.readouterr().out.splitlines()[1]
+    assert re.fullmatch(
+        rf"{re.escape(str(midi))}: \d+ notes on the 1/16 grid at 97 BPM, \d+ more merged .*", told
+    )
+
+
 @pytest.mark.parametrize(
     "words", [["render", "NAME", "-o", "b.wav"], ["render", "a.wav", "-o", "NAME"], ["demo", "--out", "NAME"]]
 )
@@ -96,6 +110,11 @@ def test_bad_input_is_one_line_and_exit_2(
         "installed name": [mix, "-o", bass, "--model", "no-such-model"],
         "two numbers X,Y; got 'loud'": [mix, "-o", bass, "--model", probe_folder, "--z", "loud"],
         "z must lie in": [mix, "-o", bass, "--model", probe_folder, "--z", "-1e3,0"],
+        "got 1/8 alone: add --bpm": [mix, "-o", bass, "--midi", "b.mid", "--quantise", "1/8"],
+        "got '1/7'": [mix, "-o", bass, "--midi", "b.mid", "--bpm", "99", "--quantise", "1/7"],
+        "bpm must lie in 20 .. 400": [mix, "-o", bass, "--midi", "b.mid", "--bpm", "1000"],
+        "add --midi FILE": [mix, "-o", bass, "--bpm", "99"],
+        "octave must lie in": [mix, "-o", bass, "--octave", "-99"],
         "must be three numbers": [mix, "-o", bass, "--model", probe_folder, "--z-file", curve],
     }.items():
         assert rule in refused(capsys, "render", *words)

@@ -9,11 +9,22 @@ import mido
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bassnet_osc.frames import Frames
-from bassnet_osc.notes import Note, NoteTracker, hz_to_pitch, notes_from_frames, pitch_to_hz, write_midi
+from bassnet_osc.notes import (
+    Note,
+    NoteTracker,
+    hz_to_pitch,
+    notes_from_frames,
+    pitch_to_hz,
+    shift_octaves,
+    write_midi,
+)
 from bassnet_osc.onsets import OnsetGate
 from bassnet_osc.presets import live
+from bassnet_osc.spec import BassNetError
 
 Array = npt.NDArray[np.float64]
 
@@ -175,6 +186,30 @@ def test_after_flush_and_reset_as_new(rng: np.random.Generator) -> None:
     assert tracker.process(frames) + tracker.flush() == first
 
 
+@given(st.lists(st.integers(0, 127), max_size=9), st.integers(-11, 11))
+def test_octaves_up_and_down_again_are_none(pitches: list[int], octaves: int) -> None:
+    """Or they are refused: whatever fits into MIDI is shifted, nothing else."""
+    notes = [note(10 * i, 10 * i + 5, pitch, 0.3) for i, pitch in enumerate(pitches)]
+    if all(0 <= pitch + 12 * octaves <= 127 for pitch in pitches):
+        shifted = shift_octaves(notes, octaves)
+        assert [n.pitch for n in shifted] == [pitch + 12 * octaves for pitch in pitches]
+        assert shift_octaves(shifted, -octaves) == notes
+    else:
+        with pytest.raises(BassNetError, match=r"octave must keep .* 0 \.\. 127; got"):
+            shift_octaves(notes, octaves)
+
+
+def test_the_octaves_that_fit_are_told() -> None:
+    bass = [note(0, 10, 33), note(10, 20, 45)]
+    for octaves in (-3, 7):
+        with pytest.raises(
+            BassNetError, match=rf"got {octaves} for notes from 33 to 45: choose -2 \.\. 6"
+        ) as caught:
+            shift_octaves(bass, octaves)
+        assert "\n" not in str(caught.value)
+    assert [n.pitch for n in shift_octaves(bass, -2) + shift_octaves(bass, 6)] == [9, 21, 105, 117]
+
+
 def read_midi(path: Path) -> tuple[int, list[tuple[float, float, float, int]]]:
     """Program, and of each note start and end in seconds, pitch as it sounds, and velocity."""
     now, program, wheel, notes = 0.0, -1, 0, []
@@ -207,12 +242,30 @@ def test_midi_read_back_is_the_notes(tmp_path: Path, rng: np.random.Generator) -
     assert mido.MidiFile(tmp_path / "bass.mid").length < 31.0  # 120 beats a minute is what files begin with
 
 
-def test_midi_times_do_not_drift(tmp_path: Path) -> None:
-    """Ticks are rounded from the start of the file, not from note to note."""
+@pytest.mark.parametrize("bpm", [20.0, 97.3, 120.0, 391.0])
+def test_midi_times_do_not_drift(tmp_path: Path, bpm: float) -> None:
+    """Ticks are rounded from the start of the file, not from note to note, and every frame comes back."""
     notes = [Note(i, i + 1, 33, 0.0, 64) for i in range(0, 60_001, 3)]
-    write_midi(tmp_path / "long.mid", notes, FRAME_RATE)
+    write_midi(tmp_path / "long.mid", notes, FRAME_RATE, bpm)
     _, found = read_midi(tmp_path / "long.mid")
-    assert found[-1][0] == pytest.approx(600.0, abs=1e-3)
+    assert [round(start * FRAME_RATE) for start, *_ in found] == [n.start_frame for n in notes]
+    assert [round(end * FRAME_RATE) for _, end, *_ in found] == [n.end_frame for n in notes]
+    assert found[-1][0] == pytest.approx(600.0, abs=2e-3)  # half a tick at 20 BPM is 1.6 ms
+
+
+def test_midi_begins_with_its_tempo(tmp_path: Path) -> None:
+    for arguments, bpm in [((), 120.0), ((97.0,), 97.0)]:
+        write_midi(tmp_path / "bass.mid", [], FRAME_RATE, *arguments)
+        first = mido.MidiFile(tmp_path / "bass.mid").tracks[0][0]
+        assert (first.type, first.time) == ("set_tempo", 0)
+        assert 60e6 / first.tempo == pytest.approx(bpm, rel=1e-6)  # a file holds whole microseconds
+
+
+@pytest.mark.parametrize("bpm", [0.0, -120.0, 19.9, 400.1, np.nan, np.inf])
+def test_what_is_no_tempo_is_refused(tmp_path: Path, bpm: float) -> None:
+    with pytest.raises(BassNetError, match=rf"bpm must lie in 20 \.\. 400 .*; got {bpm:g}: give"):
+        write_midi(tmp_path / "bass.mid", [], FRAME_RATE, bpm)
+    assert not any(tmp_path.iterdir())
 
 
 def test_midi_without_notes_is_a_file(tmp_path: Path) -> None:

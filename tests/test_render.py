@@ -161,6 +161,66 @@ def test_midi_notes_lie_where_the_mix_does(mix: Path) -> None:
     np.testing.assert_allclose(starts, [1.0, 2.0], atol=0.02)  # measured 0.01: the hop that the model hears
 
 
+def test_the_midi_file_alone_is_quantised(mix: Path) -> None:
+    """At 90 BPM the notes from 1.0 and 2.0 s on go to the sixteenths at 1.0 and 2.0 s, 6 and 12 of them."""
+    played, quantised = mix.with_name("played.wav"), mix.with_name("quantised.wav")
+    midi = mix.with_name("bass.mid")
+    assert render([mix], played).merged == 0
+    done = render([mix], quantised, midi=midi, bpm=90.0, grid="1/16")
+    assert (done.n_notes, done.merged) == (2, 0)
+    assert played.read_bytes() == quantised.read_bytes()
+    # A MIDI tempo is whole microseconds a beat: off by 1e-6 at most.
+    assert [start for start, _ in notes_in(midi)] == pytest.approx([1.0, 2.0], rel=1e-6)
+
+
+def test_a_note_that_is_merged_is_told(mix: Path) -> None:
+    """Quarters of 1.5 s: both notes go to the one at 1.5 s."""
+    midi = mix.with_name("bass.mid")
+    done = render([mix], mix.with_name("bass.wav"), midi=midi, bpm=40.0, grid="1/4")
+    assert [start for start, _ in notes_in(midi)] == [1.5]
+    assert (done.n_notes, done.merged) == (2, 1)
+
+
+def test_the_tempo_moves_no_note(mix: Path) -> None:
+    midi = mix.with_name("bass.mid")
+    starts = []
+    for bpm in (None, 20.0, 171.0):
+        render([mix], mix.with_name("bass.wav"), midi=midi, bpm=bpm)
+        starts.append([start for start, _ in notes_in(midi)])
+    np.testing.assert_allclose(starts, [starts[0]] * 3, atol=2e-3)  # a tick at 20 BPM is 3 ms
+
+
+def test_an_octave_moves_sound_and_notes(mix: Path) -> None:
+    """55 Hz an octave up is the Echo's other place, bit for bit; and down again."""
+    files = {}
+    for z, octave in [("-1,0", 0), ("-1,0", 1), ("1,0", 0), ("1,0", -1)]:
+        outputs = [mix.with_name(name) for name in ("bass.wav", "bass.mid", "bass.png")]
+        render([mix], outputs[0], z=z, midi=outputs[1], octave=octave)
+        files[z, octave] = [path.read_bytes() for path in outputs[:2]]
+    assert files["-1,0", 1] == files["1,0", 0]
+    assert files["1,0", -1] == files["-1,0", 0]
+    assert files["1,0", 0] != files["-1,0", 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"grid": "1/8"}, "must have a tempo; got 1/8 alone: add --bpm"),
+        ({"grid": "1/8", "bpm": 500.0}, r"bpm must lie in 20 \.\. 400 .*; got 500"),
+        ({"grid": "1/5", "bpm": 100.0}, "grid must be one of .*; got '1/5'"),
+        ({"bpm": 100.0, "midi": None}, "must have a MIDI file .*: add --midi FILE"),
+        ({"octave": 11}, r"octave must lie in -10 \.\. 10; got 11"),
+        ({"octave": 8}, r"got 8 for notes from 33 to 33: choose -2 \.\. 7"),
+        ({"octave": -3}, r"got -3 for notes from 33 to 33"),
+    ],
+)
+def test_what_no_music_has_is_refused(mix: Path, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(BassNetError, match=message) as caught:
+        render([mix], mix.with_name("bass.wav"), **{"midi": mix.with_name("bass.mid")} | arguments)
+    assert "\n" not in str(caught.value)
+    assert list(mix.parent.iterdir()) == [mix]
+
+
 def test_all_outputs_appear_and_nothing_else(mix: Path) -> None:
     outputs = [mix.with_name(name) for name in ("bass.wav", "bass.mid", "bass.png")]
     render([mix], outputs[0], midi=outputs[1], picture=outputs[2])
