@@ -1,0 +1,148 @@
+"""The options of the command line: what `bassnet serve | render | demo | models` can be told.
+
+Flow: words of the command line -> arguments -> cli.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from bassnet_osc import __version__
+from bassnet_osc.bundle import DEFAULT, PROVIDERS
+from bassnet_osc.spec import HOST, PORT
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The options, and which `command` was asked for; exits with a line where they are wrong."""
+    return build_parser().parse_args(_attach_z(words))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    parser = argparse.ArgumentParser(
+        prog="bassnet", description="A bass guitar that listens to the mix, live over OSC."
+    )
+    parser.add_argument("--version", action="version", version=f"bassnet {__version__}")
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
+    _add_serve(commands)
+    _add_render(commands)
+    _add_demo(commands)
+    _add_models(commands)
+    return parser
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser("serve", help="play live to OSC clients until Ctrl-C")
+    serve.add_argument(
+        "--host", default=HOST, help="address to listen on (default: %(default)s, this machine alone)"
+    )
+    serve.add_argument(
+        "--port", type=_port, default=PORT, help="UDP port, 0 to 65535, 0 for any (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="IP",
+        help="another machine that is heard, one option each; needed when --host is not this machine's own",
+    )
+    _add_model(serve)
+    serve.add_argument(
+        "--provider",
+        choices=("auto", *PROVIDERS),
+        default="auto",
+        help="where the model runs (default: %(default)s, the fastest that is installed)",
+    )
+
+
+def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    render = commands.add_parser("render", help="write the bass to a mix file")
+    render.add_argument(
+        "mix",
+        nargs="+",
+        type=_path,
+        metavar="MIX",
+        help="WAV, FLAC or OGG at 8 to 192 kHz; several are summed",
+    )
+    render.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=_path,
+        metavar="BASS",
+        help="WAV or FLAC (24 bits) or OGG to write",
+    )
+    z = render.add_mutually_exclusive_group()
+    z.add_argument("--z", metavar="X,Y", help="point in the latent plane (default: the model's first place)")
+    z.add_argument(
+        "--z-file",
+        type=_path,
+        metavar="CSV",
+        help="rows of seconds,x,y instead, with straight lines between them",
+    )
+    render.add_argument("--midi", type=_path, metavar="FILE", help="write the notes too, as a MIDI file")
+    render.add_argument(
+        "--bpm", type=float, help="tempo of the MIDI file, 20 to 400 quarters a minute (default: 120)"
+    )
+    render.add_argument(
+        "--quantise",
+        metavar="GRID",
+        help="move the MIDI file's notes, not the sound's, to the nearest 1/4, 1/8, 1/16, 1/8T or 1/16T "
+        "(T: triplets), counted from the start of the mix; needs --bpm",
+    )
+    render.add_argument(
+        "--octave", type=int, default=0, metavar="N", help="octaves up, or down if negative: sound and notes"
+    )
+    render.add_argument(
+        "--plot", type=_path, metavar="FILE", help="draw the bass too, as a PNG of 1600 x 900"
+    )
+    _add_model(render)
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    demo = commands.add_parser("demo", help="hear it: a shipped mix crosses OSC and a bass comes back")
+    demo.add_argument(
+        "--out",
+        type=_path,
+        default=Path("demo-out"),
+        metavar="DIR",
+        help="folder for the sound, MIDI, picture and report (default: %(default)s)",
+    )
+    demo.add_argument("--fast", action="store_true", help="as fast as the answers come, not in real time")
+
+
+def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    commands.add_parser("models", help="list what is installed")
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model",
+        default=DEFAULT,
+        metavar="NAME",
+        help="which installed model, see `bassnet models` (default: %(default)s)",
+    )
+
+
+def _path(text: str) -> Path:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"a file name must be UTF-8, got {text!r}: rename it") from None
+    return Path(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"a port is a whole number from 0 to 65535, got {text!r}")
+    return int(text)
+
+
+def _attach_z(argv: Sequence[str]) -> list[str]:
+    """Joins `--z -1,2` to `--z=-1,2`, which argparse would take for an option of its own."""
+    words, joined = iter(argv), []
+    for word in words:
+        joined.append(f"--z={next(words, '')}" if word == "--z" else word)
+    return joined
