@@ -141,8 +141,8 @@ def step_share(song: Song, frames: Frames, steps: dict[float, int]) -> tuple[flo
 def test_the_places_of_a4(tmp_path: Path) -> None:
     """Rhythm: the root on the kick or on the snare, staircases, one note in a measure.
 
-    Measured: all of the steps sound, 0.89 of the eighths' frames are right and 1.00 of the others'; under "one
-    note" 0.73 of the frames are silent.
+    Measured: all of the steps sound; 0.89 of the eighths' frames are right, 1.00 of the others'; 0.73 of the
+    frames of "one note" are silent.
     """
     bundle = Bundle.load("a4-live", provider="cpu", threads=2)
     song, mix = render_song("A4", 0, tmp_path)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +27,7 @@ import training.generate
 from bassnet_osc.spec import BassNetError, CqtSpec
 from training.composition import Song, compose
 from training.data_sets import BEATS_PER_BAR, DATA_SETS
-from training.generate import write_song
+from training.generate import parse_song_options, run, write_song
 from training.render_midi import Part, fluidsynth, midi_file, render, soundfont
 
 FLUIDSYNTH_GAIN = 0.4  # of mix and bass alike: the mixes of 220 songs of A1 peak at -11.1 to -3.8 dBFS
@@ -157,25 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data-set", choices=list(DATA_SETS), default="A1", help="default A1")
     parser.add_argument("--split", choices=list(SPLITS), required=True, help="each has songs of its own")
-    parser.add_argument("--songs", type=int, required=True, help="number of songs of a minute each")
-    parser.add_argument("--seed", type=int, default=0, help="0 or more, default 0")
-    parser.add_argument("--out", type=Path, required=True, help="folder; songs come into OUT/SPLIT/0000 ...")
-    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="default: all cores")
-    args = parser.parse_args(arguments)
-    if args.songs < 1 or args.seed < 0 or args.processes < 1:
-        parser.error("--songs and --processes must be 1 or more and --seed 0 or more")
-    try:
-        generate(args.data_set, args.split, args.songs, args.seed, args.out, args.processes)
-    except BassNetError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    except OSError as error:
-        sys.stderr.write(f"--out must be writable and have space; {error}: mend it and start again\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on from here\n")
-        return 130
-    return 0
+    args = parse_song_options(parser, arguments)
+    return run(lambda: generate(args.data_set, args.split, args.songs, args.seed, args.out, args.processes))
 
 
 if __name__ == "__main__":

@@ -3,17 +3,19 @@
 What a song depends on is its origin, a dict, which its truth.json repeats: so a folder tells whether it holds
 the song that is wanted.
 
-Flow: bassnet_osc.spec ◀ generate ◀ artificial.
+Flow: bassnet_osc.spec ◀ generate ◀ artificial, grooves, stems.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
 import signal
+import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -24,6 +26,36 @@ from tqdm import tqdm
 from bassnet_osc.spec import BassNetError
 
 Origin = dict[str, Any]
+
+
+def parse_song_options(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None
+) -> argparse.Namespace:
+    """The command line of a generator: its own options, and those that all generators have."""
+    parser.add_argument("--songs", type=int, required=True, help="number of songs of a minute or more")
+    parser.add_argument("--seed", type=int, default=0, help="0 or more, default 0")
+    parser.add_argument("--out", type=Path, required=True, help="folder; songs come into OUT/SPLIT/0000 ...")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="default: all cores")
+    args = parser.parse_args(arguments)
+    if args.songs < 1 or args.seed < 0 or args.processes < 1:
+        parser.error("--songs and --processes must be 1 or more and --seed 0 or more")
+    return args
+
+
+def run(make_all: Callable[[], object]) -> int:
+    """Does it; returns the exit status. What goes wrong is one line."""
+    try:
+        make_all()
+    except BassNetError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"--out must be writable and have space; {error}: mend it and start again\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; the same command goes on from here\n")
+        return 130
+    return 0
 
 
 def write_song(folder: Path, write: Callable[[Path], None]) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -29,8 +28,8 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from bassnet_osc.spec import BassNetError, CqtSpec
-from training.generate import Origin, generate, write_song
+from bassnet_osc.spec import CqtSpec
+from training.generate import Origin, generate, parse_song_options, run, write_song
 from training.groove_song import SPLITS, GrooveSong, compose_groove_song
 from training.mma import library
 from training.render_midi import (
@@ -166,33 +165,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.grooves", description="Render groove songs.")
     parser.add_argument("--split", choices=list(SPLITS), required=True, help="each has styles of its own")
-    parser.add_argument("--songs", type=int, required=True, help="number of songs of a minute or two")
-    parser.add_argument("--seed", type=int, default=0, help="0 or more, default 0")
-    parser.add_argument("--out", type=Path, required=True, help="folder; songs come into OUT/SPLIT/0000 ...")
-    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="default: all cores")
-    args = parser.parse_args(arguments)
-    if args.songs < 1 or args.seed < 0 or args.processes < 1:
-        parser.error("--songs and --processes must be 1 or more and --seed 0 or more")
+    args = parse_song_options(parser, arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    songs = {
-        args.out / args.split / f"{index:04d}": {
-            "data_set": "groove",
-            "split": args.split,
-            "index": index,
-            "seed": args.seed,
-        }
-        for index in range(args.songs)
-    }
-    try:
+    names = {"data_set": "groove", "split": args.split, "seed": args.seed}
+    songs = {args.out / args.split / f"{i:04d}": {**names, "index": i} for i in range(args.songs)}
+
+    def make_all() -> None:
         fluidsynth(), soundfont(), library()  # say what is missing once, before the processes start
         generate(songs, make_song, args.split, args.processes)
-    except (BassNetError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on from here\n")
-        return 130
-    return 0
+
+    return run(make_all)
 
 
 if __name__ == "__main__":
