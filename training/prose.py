@@ -12,7 +12,7 @@ from training.results import TEST_SONGS
 
 NOT_RUN = "not run"
 VALIDATION_SONGS = 20  # of each data folder ...
-VALIDATION_SONGS_SMALL = 10  # ... and of those in data/small
+VALIDATION_SONGS_SMALL, FEW_SONGS = 10, 100  # ... and of those with fewer training songs than that
 AGREEMENT = "agreement-a1.json"  # the figures of training.agreement, in training/results
 FRAME_MS = 1000 / studio().cqt.frame_rate
 REACH_S = studio().cqt.left / studio().cqt.sample_rate  # of the lowest kernel, to each side

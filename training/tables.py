@@ -17,6 +17,7 @@ from training.paper import ABLATION_WINDOW, ACCURACIES, ACCURACIES_WITHOUT_CROSS
 from training.prose import (
     ESTIMATED,
     EXACT,
+    FEW_SONGS,
     HEAD,
     LIVE,
     NOT_MEASURED,
@@ -205,7 +206,7 @@ def _times(row: Row) -> tuple[str, str]:
 
 def commands_of(row: Row) -> list[str]:
     """The commands that render the songs of a row and train it."""
-    validation = VALIDATION_SONGS_SMALL if row.data.startswith("data/small/") else VALIDATION_SONGS
+    validation = VALIDATION_SONGS_SMALL if row.songs < FEW_SONGS else VALIDATION_SONGS
     render = ["python", "-m", "training.artificial", "--data-set", row.data_set]
     songs = {"train": row.songs, "validation": validation}
     rendered = [
