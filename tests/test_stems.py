@@ -173,6 +173,7 @@ def test_stopped_and_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (lambda song: (song / "bass.wav").write_bytes(b"no audio"), "bass.wav must be an audio file"),
         (lambda song: write(song / "bass.wav", 0 * tone(55.0)), "silent: bass"),
         (lambda song: write(song / "bass.wav", tone(55.0)[:9]), None),
+        (lambda song: write(song / "other!.wav", tone(660.0)), "must differ in letters or digits"),
         (lambda song: [write(p, tone(55.0, seconds=2.0)) for p in song.glob("*.wav")], "must last 10 s"),
     ],
 )

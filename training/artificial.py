@@ -20,7 +20,6 @@ from typing import Any
 
 import mido
 import numpy as np
-import soundfile
 import soxr
 
 import training.generate
@@ -29,6 +28,7 @@ from training.composition import Song, compose
 from training.data_sets import BEATS_PER_BAR, DATA_SETS
 from training.generate import parse_song_options, run, write_song
 from training.render_midi import Part, fluidsynth, midi_file, render, soundfont
+from training.song_audio import write_audio
 
 FLUIDSYNTH_GAIN = 0.4  # of mix and bass alike: the mixes of 220 songs of A1 peak at -11.1 to -3.8 dBFS
 OVERSAMPLING = 2  # FluidSynth aliases what its soundfont has above half the rate: render higher, then filter
@@ -120,11 +120,7 @@ def _write_audio(song: Song, parts: Sequence[Part], path: Path) -> None:
     peak = float(np.abs(audio).max())
     if peak >= 1.0:
         raise BassNetError(f"songs must not clip; {path} peaks at {peak:.2f}: lower FLUIDSYNTH_GAIN")
-    try:
-        soundfile.write(path, audio, sample_rate, subtype="PCM_16")
-    except soundfile.LibsndfileError as error:
-        reason = str(error).rstrip(".")
-        raise BassNetError(f"songs must be written whole; {reason}: free some space in --out") from error
+    write_audio(path, audio, sample_rate)
 
 
 def _origins(data_set: str, split: str, n_songs: int, seed: int, out: Path) -> dict[Path, dict[str, Any]]:

@@ -24,8 +24,6 @@ from typing import Any
 
 import mido
 import numpy as np
-import numpy.typing as npt
-import soundfile
 import soxr
 
 from bassnet_osc.spec import CqtSpec
@@ -40,6 +38,7 @@ from training.render_midi import (
     render,
     soundfont,
 )
+from training.song_audio import write_audio
 
 FLUIDSYNTH_GAIN = 0.4
 OVERSAMPLING = 2  # FluidSynth aliases what its soundfont has above half the rate: render higher, then filter
@@ -50,8 +49,6 @@ PEAK = 0.9  # of a stem at most
 SILENT = 1e-3  # below it (of full scale) a stem does not sound
 CC_RPN_MSB, CC_RPN_LSB, CC_DATA_MSB, CC_DATA_LSB = 101, 100, 6, 38
 NUMBER = 100  # of this data set in the seed, beside those of A1 to A4
-
-Audio = npt.NDArray[np.float32]
 
 
 def make_song(origin: Origin, folder: Path) -> None:
@@ -138,7 +135,7 @@ def _write_stem(path: Path, midi: mido.MidiFile, song: GrooveSong, rng: np.rando
     level_db = LEVEL_DBFS + rng.uniform(-1, 1) * LEVEL_SPREAD_DB
     gain = 10 ** (level_db / 20) / float(np.sqrt(np.mean(sounding**2)))
     audio *= min(gain, PEAK / float(np.abs(audio).max()))
-    soundfile.write(path, audio, sample_rate, subtype="PCM_16")
+    write_audio(path, audio, sample_rate)
 
 
 def _tuned(midi: mido.MidiFile, cents: float) -> mido.MidiFile:

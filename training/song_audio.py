@@ -5,7 +5,7 @@ mixed at random coefficients between 0.5 and 1 (section 5.3), several times over
 for each instance, but its constant-Q frames would then have to be computed anew as well, which takes as long
 on a CPU as the training step itself. Two takes, each read at random, and a random gain come near it.
 
-Flow: bassnet_osc.spec ◀ song_audio ◀ features.
+Flow: bassnet_osc.spec ◀ song_audio ◀ features; artificial, grooves, stems.
 """
 
 from __future__ import annotations
@@ -81,3 +81,12 @@ def read_mono(path: Path, sample_rate: int) -> Audio:
             "render the song again"
         )
     return np.asarray(audio)
+
+
+def write_audio(path: Path, audio: Audio, sample_rate: int) -> None:
+    """A file of 16 bits; raises BassNetError where it cannot be written whole."""
+    try:
+        soundfile.write(path, audio, sample_rate, subtype="PCM_16")
+    except soundfile.LibsndfileError as error:
+        reason = str(error).rstrip(".")
+        raise BassNetError(f"songs must be written whole; {reason}: free some space in --out") from error

@@ -22,22 +22,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 import soxr
 from tqdm import tqdm
 
 from bassnet_osc.spec import BassNetError, CqtSpec
-from training.generate import write_song
+from training.generate import run, write_song
 from training.layouts import Stems, find_songs
+from training.song_audio import Audio, write_audio
 
 BLOCK_S = 10.0  # seconds that are read at once
 SILENCE_DBFS = -60.0  # a stem that is nowhere louder is silent
 SHORTEST_S = 10.0  # of a song: below it there are no neighbours within 5 s to choose from
 SPLITS = ("train", "validation", "test")
 HELD_OUT = 0.1  # share of the songs in each of validation and test, at least one song
-
-Audio = npt.NDArray[np.float32]
 
 
 def read_stem(paths: Sequence[Path], sample_rate: int) -> Audio:
@@ -75,7 +73,9 @@ def read_song(song: Stems, sample_rate: int) -> dict[str, Audio]:
     Raises BassNetError where a song has no bass, nothing else, or is too short.
     """
     if not song.bass:
-        raise BassNetError(f"{song.folder} must have a bass; none of {', '.join(sorted(song.others))} is one")
+        raise BassNetError(
+            f"{song.folder} must have a bass; none of {', '.join(sorted(song.others))} is one: add it"
+        )
     stems = {
         name: read_stem(paths, sample_rate) for name, paths in {"bass": song.bass, **song.others}.items()
     }
@@ -83,10 +83,14 @@ def read_song(song: Stems, sample_rate: int) -> dict[str, Audio]:
     heard = {name: audio for name, audio in stems.items() if len(audio) and np.abs(audio).max() > floor}
     if "bass" not in heard or len(heard) < 2:
         silent = ", ".join(sorted(stems.keys() - heard.keys()))
-        raise BassNetError(f"{song.folder} must have a bass and something else to hear; silent: {silent}")
+        raise BassNetError(
+            f"{song.folder} must have a bass and something else to hear; silent: {silent}: replace it"
+        )
     length = max(map(len, heard.values()))
     if length < SHORTEST_S * sample_rate:
-        raise BassNetError(f"{song.folder} must last {SHORTEST_S:g} s; it has {length / sample_rate:.1f} s")
+        raise BassNetError(
+            f"{song.folder} must last {SHORTEST_S:g} s; it has {length / sample_rate:.1f} s: leave it out"
+        )
     loudest = max(float(np.abs(audio).max()) for audio in heard.values())
     return {
         name: np.pad(audio, (0, length - len(audio))) / max(1.0, loudest) for name, audio in heard.items()
@@ -97,12 +101,16 @@ def prepare(song: Stems, folder: Path, title: str) -> float:
     """Writes a song's folder, whole or not at all; returns its length in seconds."""
     sample_rate = CqtSpec().sample_rate
     stems = read_song(song, sample_rate)
+    if len({_safe(name) for name in stems}) < len(stems):
+        raise BassNetError(
+            f"{song.folder}: stems must differ in letters or digits; got {', '.join(stems)}: rename"
+        )
     seconds = len(stems["bass"]) / sample_rate
     truth = {"data_set": title, "origin": str(song.folder), "seconds": seconds}
 
     def write(partial: Path) -> None:
         for name, audio in stems.items():
-            soundfile.write(partial / f"{_safe(name)}.flac", audio, sample_rate, subtype="PCM_16")
+            write_audio(partial / f"{_safe(name)}.flac", audio, sample_rate)
         (partial / "truth.json").write_text(json.dumps(truth, indent=1) + "\n")
 
     write_song(folder, write)
@@ -158,17 +166,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder; gets train/, validation/ and test/")
     args = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+
+    def prepare_and_tell() -> None:
         hours, refused = prepare_all(args.songs, args.out)
-    except (BassNetError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on from here\n")
-        return 130
-    sys.stdout.write("".join(f"left out: {reason}\n" for reason in refused))
-    sys.stdout.write(f"{hours:.2f} hours of music prepared in {args.out}\n")
-    return 0
+        sys.stdout.write("".join(f"left out: {reason}\n" for reason in refused))
+        sys.stdout.write(f"{hours:.2f} hours of music prepared in {args.out}\n")
+
+    return run(prepare_and_tell)
 
 
 if __name__ == "__main__":
