@@ -149,6 +149,9 @@ def test_songs_are_what_they_say(songs: list[GrooveSong]) -> None:
         assert set(song.patterns) <= set(range(len(song.basses)))
         assert {groove.beats for groove in song.basses} == {song.accompaniment.beats}
         assert song.stems.keys() - {"drums"} and "bass" not in song.stems
+        for stem in song.stems.values():  # as fast as the bass that is laid over it: a minute stays together
+            tempos = [m.tempo for track in stem.tracks for m in track if m.type == "set_tempo"]
+            assert tempos == pytest.approx([60e6 / song.tempo_bpm], rel=1e-5)
         assert song.bass_program in BASS_PROGRAMS
         changes = [i for i, (a, b) in enumerate(pairwise(song.patterns), start=1) if a != b]
         assert all(i % PATTERN_BARS == 0 for i in changes)

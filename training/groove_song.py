@@ -77,7 +77,7 @@ def of_split(split: str) -> list[Groove]:
 def compose_groove_song(rng: np.random.Generator, split: str) -> GrooveSong:
     """A song from a random generator; raises BassNetError where no groove will do (never seen)."""
     grooves = of_split(split)
-    tempo_bpm = float(np.exp(rng.uniform(*np.log(TEMPO_BPM))))
+    tempo_bpm = float(np.rint(np.exp(rng.uniform(*np.log(TEMPO_BPM)))))  # MMA cuts a fraction off
     seed = int(rng.integers(1, 10**6))  # of what MMA draws
     for _ in range(TRIALS):
         groove = _any_of(rng, grooves)

@@ -34,6 +34,7 @@ from training.render_midi import (
     DRUM_CHANNEL,
     Part,
     fluidsynth,
+    lasting,
     midi_file,
     render,
     soundfont,
@@ -48,7 +49,7 @@ LEVEL_SPREAD_DB = 4.0
 PEAK = 0.9  # of a stem at most
 SILENT = 1e-3  # below it (of full scale) a stem does not sound
 CC_RPN_MSB, CC_RPN_LSB, CC_DATA_MSB, CC_DATA_LSB = 101, 100, 6, 38
-NUMBER = 100  # of this data set in the seed, beside those of A1 to A4
+DATA_SET, NUMBER = "groove", 100  # its name, and its number in the seed, beside those of A1 to A4
 
 
 def make_song(origin: Origin, folder: Path) -> None:
@@ -120,14 +121,18 @@ def _seconds(song: GrooveSong) -> float:
 def _bass_midi(song: GrooveSong) -> mido.MidiFile:
     part = Part("bass", channel=0, program=song.bass_program, notes=song.bass)
     tempo_us = round(60e6 / song.tempo_bpm)
-    return midi_file([part], tempo_us, n_beats=_seconds(song) * song.tempo_bpm / 60.0)
+    return midi_file([part], tempo_us, _beats(song))
+
+
+def _beats(song: GrooveSong) -> float:
+    return _seconds(song) * song.tempo_bpm / 60.0
 
 
 def _write_stem(path: Path, midi: mido.MidiFile, song: GrooveSong, rng: np.random.Generator) -> None:
     """Renders a stem at its level; a silent one is left out."""
     sample_rate = CqtSpec().sample_rate
-    tuned = _tuned(midi, song.tuning_cents)
-    rendered = render(tuned, OVERSAMPLING * sample_rate, FLUIDSYNTH_GAIN, _seconds(song))
+    whole = lasting(_tuned(midi, song.tuning_cents), _beats(song))  # it may fall silent before the song ends
+    rendered = render(whole, OVERSAMPLING * sample_rate, FLUIDSYNTH_GAIN, _seconds(song))
     audio = soxr.resample(rendered, OVERSAMPLING * sample_rate, sample_rate)
     sounding = audio[np.abs(audio) > SILENT]
     if not len(sounding):
@@ -164,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--split", choices=list(SPLITS), required=True, help="each has styles of its own")
     args = parse_song_options(parser, arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    names = {"data_set": "groove", "split": args.split, "seed": args.seed}
+    names = {"data_set": DATA_SET, "split": args.split, "seed": args.seed}
     songs = {args.out / args.split / f"{i:04d}": {**names, "index": i} for i in range(args.songs)}
 
     def make_all() -> None:

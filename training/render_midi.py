@@ -68,12 +68,23 @@ def midi_file(parts: Sequence[Part], tempo_us: int, n_beats: float) -> mido.Midi
     conductor = mido.MidiTrack()
     conductor.append(mido.MetaMessage("set_tempo", tempo=tempo_us))
     conductor.append(mido.MetaMessage("time_signature", numerator=4, denominator=4))
-    # FluidSynth stops at the last event, and an end-of-track is none to it.
-    end = mido.Message("control_change", control=CC_ALL_SOUND_OFF, channel=15, time=_ticks(n_beats))
-    conductor.append(end)
+    conductor.append(_end(n_beats, TICKS_PER_BEAT))
     midi.tracks.append(conductor)
     midi.tracks.extend(_track(part) for part in parts)
     return midi
+
+
+def lasting(midi: mido.MidiFile, n_beats: float) -> mido.MidiFile:
+    """A file of somebody else's, ending at `n_beats` at the earliest."""
+    longer = mido.MidiFile(type=1, ticks_per_beat=midi.ticks_per_beat)
+    longer.tracks.extend([*midi.tracks, mido.MidiTrack([_end(n_beats, midi.ticks_per_beat)])])
+    return longer
+
+
+def _end(n_beats: float, ticks_per_beat: int) -> mido.Message:
+    """FluidSynth stops at the last event, and an end-of-track is none to it."""
+    at = round(n_beats * ticks_per_beat)
+    return mido.Message("control_change", control=CC_ALL_SOUND_OFF, channel=15, time=at)
 
 
 def _ticks(beats: float) -> int:
