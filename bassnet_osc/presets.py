@@ -47,3 +47,8 @@ def resized(spec: Spec, n_steps: int, window_frames: int) -> Spec:
         taper, skip = n_steps, (window_frames - n_steps) // 2
     window = WindowSpec(n_steps, window_frames, spec.window.anchor, taper, skip)
     return dataclasses.replace(spec, window=window)
+
+
+def widened(spec: Spec, gamma: float) -> Spec:
+    """The spec with kernels whose bands are `gamma` Hz wider than constant-Q ones: shorter at low pitches."""
+    return dataclasses.replace(spec, cqt=dataclasses.replace(spec.cqt, gamma=gamma))

@@ -1,4 +1,4 @@
-"""The two recipes, the learning rate's and the divergences' curves, and what a resumed run may not change."""
+"""The recipes, the learning rate's and the divergences' curves, and what a resumed run may not change."""
 
 from __future__ import annotations
 
@@ -51,6 +51,13 @@ def test_pairs_are_swapped_by_and_by() -> None:
     assert [swapped_share(step, c) for step in (0, 250, 500, 800, 900, 999)] == [0, 0.5, 1, 1, 0.5, 0.005]
     assert swapped_share(0, replace(c, cross_warmup=0.0)) == 1.0
     assert swapped_share(999, replace(c, cross_cooldown=0.0)) == 1.0
+
+
+def test_the_groove_recipe_is_the_fast_one_in_all_keys() -> None:
+    """Longer, and moved by whole semitones: five up or down reach every key from a song in any."""
+    config, spec = RECIPES["groove"](CONFIG, live())
+    assert config.transpose_bins == 5 * 3 and config.steps > CONFIG.steps
+    assert replace(config, steps=CONFIG.steps, transpose_bins=0) == CONFIG and spec == live()
 
 
 def test_the_fast_recipe_is_the_default() -> None:

@@ -164,6 +164,8 @@ def test_a_kept_model_cannot_be_resumed(
         ["--seed", "-1"],
         ["--seed", str(2**32)],
         ["--device", "tpu"],
+        ["--gamma", "-1"],
+        ["--gamma", "nan"],
         ["--recipe", "slow"],
         *(["--window", text] for text in ("10", "10/", "10-40", "a/b", "-10/40", "10/40/80", "1e1/40")),
     ],

@@ -1,6 +1,7 @@
-"""The knobs of a training run, the two recipes and the learning rate; the model itself has its Spec.
+"""The knobs of a training run, the recipes and the learning rate; the model itself has its Spec.
 
 fast    32 maps, one cycle of AdamW, means with weights: minutes to an hour on two CPU cores
+groove  the same for music of all kinds, longer, and in all keys
 paper   section 5.3: 128 maps, Adam at 1e-4, sums without weights, until 1000 mini-epochs bring nothing
 """
 
@@ -19,6 +20,8 @@ from training.objective import Weights
 FREE = {"minutes", "out", "device", "devices", "nodes", "command"}
 MINI_EPOCH = 1000  # instances between two validations (section 5.3)
 NO_END = 10**9  # steps or validations: more than any run takes
+GROOVE_STEPS = 12_000
+GROOVE_SEMITONES = 5  # that music is moved by, up or down: every key, and no bass far from where it belongs
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,7 @@ class TrainConfig:
     cross_cooldown: float = 0.2  # share of them, the last, until none is: f0 needs not hedge any more
     kl_warmup: float = 1.0  # share of the steps until the KL terms have their weight: sooner, z collapsed
     gain_db: tuple[float, float] = (-24.0, 6.0)  # random gain of the mix: its level must not matter
-    transpose_bins: int = (
-        0  # a pair is moved by up to so many bins, up or down: more keys than the songs have
-    )
+    transpose_bins: int = 0  # a pair is moved by up to so many bins, up or down: songs in other keys
     silent: float = 0.02  # share of pairs without any sound: silence in, silence out
     validate_every: int = 100  # steps
     patience: int = NO_END  # validations without improvement until it ends; a cycle goes to its own end
@@ -77,6 +78,13 @@ def fast(config: TrainConfig, spec: Spec) -> tuple[TrainConfig, Spec]:
     return config, spec
 
 
+def groove(config: TrainConfig, spec: Spec) -> tuple[TrainConfig, Spec]:
+    """Songs have few keys each, and a bassist knows all twelve."""
+    config, spec = fast(config, spec)
+    semitone = spec.cqt.bins_per_octave // 12
+    return replace(config, steps=GROOVE_STEPS, transpose_bins=GROOVE_SEMITONES * semitone), spec
+
+
 def paper(config: TrainConfig, spec: Spec) -> tuple[TrainConfig, Spec]:
     """Section 5.3. Its terms have no weights, which presupposes sums over a window: here they are weights.
 
@@ -105,7 +113,11 @@ def paper(config: TrainConfig, spec: Spec) -> tuple[TrainConfig, Spec]:
     ), spec
 
 
-RECIPES: dict[str, Callable[[TrainConfig, Spec], tuple[TrainConfig, Spec]]] = {"fast": fast, "paper": paper}
+RECIPES: dict[str, Callable[[TrainConfig, Spec], tuple[TrainConfig, Spec]]] = {
+    "fast": fast,
+    "groove": groove,
+    "paper": paper,
+}
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:

@@ -13,6 +13,7 @@ Flow: config, run -> train.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import shlex
@@ -26,7 +27,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from bassnet_osc.presets import PRESETS, resized
+from bassnet_osc.presets import PRESETS, resized, widened
 from bassnet_osc.spec import BassNetError, Spec
 from training.config import RECIPES, TrainConfig
 from training.run import LOG_EVERY, Run
@@ -71,6 +72,9 @@ def parse(arguments: Sequence[str] | None) -> tuple[TrainConfig, Spec]:
     parser.add_argument("--out", required=True, help="folder of the run; an existing run goes on")
     parser.add_argument("--preset", choices=list(PRESETS), help="default live; of --recipe paper: paper")
     parser.add_argument("--window", type=window, help="a/b in frames, such as 10/40; default: the preset's")
+    parser.add_argument(
+        "--gamma", type=hertz, help="that each kernel's band is widened by; default: the preset's"
+    )
     parser.add_argument("--recipe", choices=list(RECIPES), default="fast", help="default %(default)s")
     parser.add_argument("--no-cross", action="store_true", help="the ablation of section 6.3")
     parser.add_argument("--steps", type=int, help="default: the recipe's")
@@ -95,6 +99,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[TrainConfig, Spec]:
         spec = resized(spec, *args.window) if args.window else spec
     except BassNetError as error:
         parser.error(f"argument --window: {error}")
+    spec = widened(spec, args.gamma) if args.gamma is not None else spec
     config = TrainConfig(
         data=args.data,
         out=args.out,
@@ -118,6 +123,13 @@ def window(text: str) -> tuple[int, int]:
         raise argparse.ArgumentTypeError(f"a window is a/b, such as 10/40; got {text!r}")
     n_steps, window_frames = text.split("/")
     return int(n_steps), int(window_frames)
+
+
+def hertz(text: str) -> float:
+    """0 or more; raises ArgumentTypeError for anything else."""
+    if not 0 <= (value := float(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"must be 0 Hz or more; got {text}")
+    return value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
