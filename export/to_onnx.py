@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import math
 import os
 import shutil
 import sys
@@ -27,17 +26,13 @@ from torch import nn
 
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.spec import DECODER, ENCODER, FORMAT, FRONTEND, GRAPHS, BassNetError, Spec
+from export.card import with_card
 from export.graphs import DecoderGraph, EncoderGraph, ProbeDecoder, ProbeEncoder, probe_spec
 from export.parity import ParityError, check, parity, report
 from training.checkpoint import load_model
 from training.cqt import Cqt
-from training.data_sets import DATA_SETS
-from training.dataset import Song, load_songs
-from training.metrics import evaluate, pattern_places
-from training.subject import Checkpoint, Subject
 
 OPSET = 17
-OF_THE_MACHINE = {"data", "out", "minutes", "command"}  # of a run's config: its folders and its time
 
 
 def write_graph(module: nn.Module, example: tuple[torch.Tensor, ...], path: Path, spec: Spec) -> None:
@@ -148,65 +143,20 @@ def write_probe(out: Path) -> dict[str, float]:
     return write_bundle(out, spec, ProbeDecoder(spec).eval(), ProbeEncoder().eval(), card)
 
 
-def z_places(subject: Subject, songs: list[Song], data_set: str) -> dict[str, list[float]]:
-    """The latent of each of the data set's bass patterns, by its name."""
-    names, found = DATA_SETS[data_set].names, pattern_places(subject, songs)
-    if missing := [name for c, name in enumerate(names) if c not in found]:
-        raise BassNetError(
-            f"the validation songs must play every pattern; they lack {', '.join(missing)}: make more songs"
-        )
-    return {name: found[c] for c, name in enumerate(names)}
-
-
-def check_data_set(data_set: Any, songs: list[Song]) -> None:
-    """Raises BassNetError for a data set whose patterns have no names, and for songs of another one."""
-    if data_set not in DATA_SETS:
-        raise BassNetError(
-            f"a model must be trained on a data set ({', '.join(DATA_SETS)}), whose patterns become the "
-            f"places of z; got {data_set!r}: other songs can be trained on, but not exported yet"
-        )
-    if others := {str(song.truth.get("data_set")) for song in songs} - {data_set}:
-        raise BassNetError(
-            f"--data must hold songs of {data_set}, on which the model was trained; got songs of "
-            f"{', '.join(sorted(others))}: name the folder of {data_set}"
-        )
-
-
 def export_checkpoint(checkpoint: Path, data: Path, out: Path) -> str:
     """Tests and exports a trained model; returns the report."""
     check_replaceable(out)
     model, values = load_model(checkpoint)
-    test, validation = (load_songs(data / split, model.spec) for split in ("test", "validation"))
-    data_set, n_songs = values["trained_on"]["data_set"], values["trained_on"]["songs"]
-    check_data_set(data_set, test + validation)
-    subject = Checkpoint(model)
-    metrics = evaluate(subject, test)
-    card = {
-        "z_places": z_places(subject, validation, data_set),  # test songs choose nothing
-        "trained_on": f"{data_set}: {n_songs} synthetic songs (FluidSynth, FluidR3_GM)",
-        "licence": "MIT",
-        "training": {
-            "steps": values["step"],
-            "minutes": round(values["seconds"] / 60, 1),
-            "config": _told(values["config"]),
-        },
-        "metrics": metrics,
-    }
+    model, card = with_card(model, values, data)
     errors = write_bundle(out, model.spec, DecoderGraph(model).eval(), EncoderGraph(model).eval(), card)
-    return f"{report(errors)}\n{json.dumps(metrics, indent=1)}\n{out}"
-
-
-def _told(config: dict[str, Any]) -> dict[str, Any]:
-    """A run's config as the card tells it; JSON knows no infinity, so no bound is null."""
-    kept = {name: value for name, value in config.items() if name not in OF_THE_MACHINE}
-    return {name: None if value == math.inf else value for name, value in kept.items()}
+    return f"{report(errors)}\n{json.dumps(card['metrics'], indent=1)}\n{out}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m export.to_onnx", description="Export a checkpoint.")
     parser.add_argument("--checkpoint", type=Path, required=True, help="best.pt of a run")
-    parser.add_argument("--data", type=Path, required=True, help="folder with test/ and validation/")
+    parser.add_argument("--data", type=Path, required=True, help="folder with train/, validation/ and test/")
     parser.add_argument("--out", type=Path, required=True, help="folder of the bundle, named like it")
     args = parser.parse_args(arguments)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -60,6 +60,8 @@ class Listener:
             f0[..., self.guess] = 1.0
         return self.encode(windows), Guess(f0, torch.zeros(shape), torch.zeros(shape))
 
-    def f0_bins(self, windows: Windows, z: Tensor) -> Tensor:
-        """`guess` at every z"""
-        return torch.full((len(z), len(windows.bass), self.spec.window.n_steps), self.guess or 0)
+    def play(self, windows: Windows, z: Tensor) -> Iterator[Guess]:
+        """The same at every z"""
+        for _ in z:
+            guess = self.rebuild(windows)[1]
+            yield Guess(guess.f0[:, :1], guess.level[:, :1], guess.onset[:, :1])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from listener import SPEC, Listener, songs
 from matplotlib.figure import Figure
+from songs import tiny
 from test_tables import row
 from torch import Tensor
 
@@ -18,6 +21,7 @@ from training.dataset import Song, Windows
 from training.gallery import SEMITONES, count, draw_histograms, draw_planes, draw_tracks
 from training.places import root_bins
 from training.results import Evaluated, Row
+from training.subject import Guess
 
 PNG = b"\x89PNG"
 
@@ -141,7 +145,8 @@ def test_histograms_of_one_who_plays_the_octave_below(tmp_path: Path, drawn: lis
             bar["root"] = 48  # bin 81
         one.descriptors.f0_bin[:] = 81 + 3 * 4
     assert root_bins(data[0], spec).tolist() == [81] * 600
-    found = gallery.histograms(Listener(guess=81 - 36), data, gallery.grid(clouds(row()).mu))
+    below = Listener(guess=81 - 36, spec=tiny(spec))
+    found = gallery.histograms(below, data, gallery.grid(clouds(row()).mu))
     assert found.true[SEMITONES == 4] == 1.0
     assert (found.decoded[..., SEMITONES == -12] == 1.0).all() and found.decoded.shape == (
         5,
@@ -149,7 +154,7 @@ def test_histograms_of_one_who_plays_the_octave_below(tmp_path: Path, drawn: lis
         len(SEMITONES),
     )
     shown = row(preset="live", window=(10, 80), data_set="A4")
-    draw_histograms(tmp_path / "figure.png", [shown, row(1)], lambda _: (Listener(guess=45), data), clouds)
+    draw_histograms(tmp_path / "figure.png", [shown, row(1)], lambda _: (below, data), clouds)
     (figure,) = drawn
     assert len(figure.axes) == 25
     horizontal, vertical = gallery.grid(clouds(shown).mu)
@@ -177,9 +182,12 @@ def test_every_point_of_the_grid_is_decoded_in_its_place() -> None:
             bar["root"] = 48  # bin 81
 
     class Follower(Listener):
-        def f0_bins(self, windows: Windows, z: Tensor) -> Tensor:
-            shape = (len(z), len(windows.bass), self.spec.window.n_steps)
-            return (81 + 3 * z[:, 0] + 36 * (z[:, 1] > 5)).round().long()[:, None, None].expand(shape)
+        def play(self, windows: Windows, z: Tensor) -> Iterator[Guess]:
+            curve = torch.zeros(len(windows.bass), 1, self.spec.window.n_steps)
+            for x, y in z:
+                f0 = torch.zeros(*curve.shape, 264)
+                f0[..., round(float(81 + 3 * x + 36 * (y > 5)))] = 1
+                yield Guess(f0, curve, curve)
 
     points = np.array([[-4.0, -2.0, 0.0, 2.0, 4.0], [1.0, 2.0, 3.0, 4.0, 10.0]])
     found = gallery.histograms(Follower(), data, points)

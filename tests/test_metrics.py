@@ -13,7 +13,7 @@ from bassnet_osc.presets import live, studio
 from bassnet_osc.spec import BassNetError
 from training import metrics, places
 from training.dataset import Song
-from training.metrics import NEIGHBOURS, Latents, densest, evaluate, observe, pattern_places, pitch_metrics
+from training.metrics import NEIGHBOURS, Latents, evaluate, observe, pitch_metrics
 from training.objective import UNVOICED_BIN
 from training.places import Places, evaluation_places, first_half, label_frame, patterns, root_bins, settled
 
@@ -23,18 +23,6 @@ def test_clear_patterns_are_all_classified() -> None:
     assert found["classifier_accuracy"] == found["classifier_settled"] == 1.0
     np.testing.assert_allclose(found["mu_std"], [0.5, 0.5], atol=0.05)
     assert found["test_songs"] == 4
-
-
-def test_pattern_places_lie_where_the_patterns_were_put() -> None:
-    """By the pattern's number; a pattern that no song plays has none."""
-    data = songs(4)
-    found = pattern_places(Listener(), data)
-    assert set(found) == {0, 1}
-    np.testing.assert_allclose(found[0], [0, 0], atol=0.1)
-    np.testing.assert_allclose(found[1], [1, 1], atol=0.1)
-    for one in data:
-        one.truth["bars"] = [dict(bar, pattern=2 * bar["pattern"]) for bar in one.truth["bars"]]
-    assert set(pattern_places(Listener(), data)) == {0, 2}
 
 
 def test_fitted_on_one_half_and_scored_on_the_other() -> None:
@@ -245,6 +233,20 @@ def test_unvoiced_windows_have_no_f0(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["r2_bass_f0"] > 0.95 and found["r2_chord_root"] > 0.95  # type: ignore[operator]
 
 
+def test_songs_whose_patterns_mean_nothing_have_losses_alone() -> None:
+    """A groove song's pattern 0 is not that of the next song; songs of both kinds are refused."""
+    data = songs(4)
+    known = evaluate(Listener(), data)
+    for one in data:
+        one.truth["data_set"] = "groove"
+    found = evaluate(Listener(), data)
+    assert found == {name: value for name, value in known.items() if name in found}
+    assert "classifier_accuracy" not in found and found["loss_f0_finest"] > 0
+    assert evaluate(Listener(), data[:1])["test_songs"] == 1
+    with pytest.raises(BassNetError, match="must all be of A1, A2, A3, A4, or none of them; got both"):
+        evaluate(Listener(), [*data, *songs(1)])
+
+
 def test_what_has_no_pitch_is_no_number() -> None:
     """Chords without a root, an f0 that is always the same, fewer windows than neighbours."""
     data = songs(4)
@@ -254,10 +256,3 @@ def test_what_has_no_pitch_is_no_number() -> None:
     data, where, mu = melodies(4, seed=0)
     assert first_half(data, where).sum() < NEIGHBOURS
     assert list(pitch_metrics(data, where, mu, SPEC).values()) == [None] * 3
-
-
-def test_the_place_of_a_pattern_lies_in_a_cluster_of_its_own() -> None:
-    """Two clusters, the denser one at (4, 0): their mean lies between them, where another pattern may be."""
-    rng = np.random.default_rng(0)
-    mu = np.concatenate([rng.normal((-4, 0), 0.5, (50, 2)), rng.normal((4, 0), 0.2, (50, 2))])
-    assert np.linalg.norm(densest(mu) - (4, 0)) < 0.2  # 0.13 measured

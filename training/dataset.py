@@ -47,13 +47,18 @@ class Song:
         return self.spectra[takes[take % len(takes)]]
 
     @property
+    def has_bars(self) -> bool:
+        """Whether it is known where the measures lie, and what each of them plays."""
+        return bool(self.truth.get("bars"))
+
+    @property
     def bars(self) -> list[dict[str, Any]]:
         """The measures with their patterns; raises BassNetError for a song without."""
-        bars: list[dict[str, Any]] = self.truth.get("bars") or []
-        if not bars:
+        if not self.has_bars:
             raise BassNetError(
                 "evaluation needs each measure's pattern (`bars` in truth.json); a song has none: add them"
             )
+        bars: list[dict[str, Any]] = self.truth["bars"]
         return bars
 
     def pattern_at(self, seconds: float) -> int:

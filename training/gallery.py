@@ -155,7 +155,7 @@ def histograms(subject: Subject, songs: Sequence[Song], points: Latents) -> Hist
         truth = targets.f0[:, 0].numpy()
         voiced = truth != UNVOICED_BIN
         true += count((truth - root)[voiced], spec)
-        bins = subject.f0_bins(windows_here, z).numpy()
+        bins = (guess.f0[:, 0].argmax(dim=-1).numpy() for guess in subject.play(windows_here, z))
         decoded += np.stack([count((at_z - root)[voiced], spec) for at_z in bins])
     shares = decoded / decoded.sum(axis=1, keepdims=True)
     return Histograms(true / true.sum(), shares.reshape(len(points[1]), len(points[0]), -1), points)

@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from bassnet_osc.spec import BassNetError, Spec
 from training.ceiling import ceiling
+from training.data_sets import DATA_SETS
 from training.dataset import Song, Windows, compressed, cut_windows
 from training.objective import UNVOICED_BIN, Targets
 from training.places import (
@@ -35,6 +36,7 @@ from training.places import (
     evaluation_places,
     first_half,
     frame_roots,
+    has_common_patterns,
     labelled,
     patterns,
     root_bins,
@@ -202,15 +204,21 @@ def _nearest(model: Any, mu: Latents, target: Ints, fit: Booleans) -> float | No
 def metrics(subject: Subject, songs: Sequence[Song], places: Places, seen: Observations) -> dict[str, Any]:
     """The metrics of what was observed at the places; None for what the subject or the songs do not tell."""
     fit = first_half(songs, places)
-    unknown: dict[str, float | None] = {f"loss_{name}": None for name in ("f0", "level", "onset")}
-    return {
-        "test_songs": len(songs),
-        "test_windows": len(places),
+    return loss_metrics(songs, places, seen) | {
         **classifier_metrics(subject, songs, places, seen.mu),
         **pitch_metrics(songs, places, seen.mu, subject.spec),
         "ceiling": ceiling(
             songs, [place for place, fitted in zip(places, fit, strict=True) if not fitted], subject.spec
         ),
+    }
+
+
+def loss_metrics(songs: Sequence[Song], places: Places, seen: Observations) -> dict[str, Any]:
+    """What can be told of songs of any kind, whatever their patterns are."""
+    unknown: dict[str, float | None] = {f"loss_{name}": None for name in ("f0", "level", "onset")}
+    return {
+        "test_songs": len(songs),
+        "test_windows": len(places),
         **unknown,
         **seen.means,
         "mu_std": seen.mu.std(axis=0).tolist(),
@@ -226,24 +234,18 @@ def check_halves(songs: Sequence[Song]) -> None:
 
 
 def evaluate(subject: Subject, songs: Sequence[Song]) -> dict[str, Any]:
-    """Metrics of a model on two or more test songs."""
-    check_halves(songs)
-    places = evaluation_places(songs, subject.spec)
-    return metrics(subject, songs, places, observe(subject, songs, places))
+    """Metrics of a model on test songs.
 
-
-def pattern_places(subject: Subject, songs: Sequence[Song]) -> dict[int, list[float]]:
-    """The latent of each bass pattern that the songs play, where its windows lie closest together.
-
-    A mean will not do: a pattern may have several clusters, with another one's between them.
+    Where the patterns mean the same in every song, as in the paper's data sets, there is all, of two songs at
+    least; else the losses alone. Raises BassNetError for songs of both kinds.
     """
+    same = [has_common_patterns(song) for song in songs]
+    if any(same) and not all(same):
+        raise BassNetError(
+            f"test songs must all be of {', '.join(DATA_SETS)}, or none of them; got both: part them"
+        )
+    if any(same):
+        check_halves(songs)
     places = evaluation_places(songs, subject.spec)
-    mu, labels = encode_places(subject, songs, places), patterns(songs, places, subject.spec)
-    return {int(c): densest(mu[labels == c]).tolist() for c in np.unique(labels)}
-
-
-def densest(mu: Latents) -> Latents:
-    """The one of mu (n, latent_dim) whose nearest tenth of the others is nearest: (latent_dim,)."""
-    distances = np.linalg.norm(mu[:, None] - mu, axis=2)
-    reach = np.sort(distances, axis=1)[:, len(mu) // 10]
-    return np.asarray(mu[reach.argmin()])
+    seen = observe(subject, songs, places)
+    return metrics(subject, songs, places, seen) if any(same) else loss_metrics(songs, places, seen)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bassnet_osc.spec import A4_HZ, A4_PITCH, BassNetError, Spec
+from training.data_sets import DATA_SETS
 from training.dataset import Song
 
 EVERY_FRAMES = 61  # distance of the windows: prime, so that they fall on all parts of a beat
@@ -36,12 +37,13 @@ def finest_frames(spec: Spec) -> slice:
 
 
 def evaluation_places(songs: Sequence[Song], spec: Spec) -> Places:
-    """Windows that lie inside the songs, their labels inside the bars."""
+    """Windows that lie inside the songs, their labels inside the bars where there are any."""
+    ends = [song.bars[-1]["end"] if song.has_bars else np.inf for song in songs]
     return [
         (s, newest)
         for s, song in enumerate(songs)
         for newest in range(spec.window.window_frames, song.n_frames, EVERY_FRAMES)
-        if label_frame(newest, spec) / spec.cqt.frame_rate < song.bars[-1]["end"]
+        if label_frame(newest, spec) / spec.cqt.frame_rate < ends[s]
     ]
 
 
@@ -50,6 +52,11 @@ def bar_numbers(song: Song, spec: Spec) -> Ints:
     ends = [bar["end"] for bar in song.bars]
     at = np.searchsorted(ends, np.arange(song.n_frames) / spec.cqt.frame_rate, side="right")
     return np.minimum(at, len(ends) - 1)
+
+
+def has_common_patterns(song: Song) -> bool:
+    """Whether a song's patterns are those of its whole data set, as the paper's are."""
+    return song.has_bars and song.truth.get("data_set") in (*DATA_SETS, None)
 
 
 def frame_patterns(song: Song, spec: Spec) -> Ints:
@@ -68,6 +75,17 @@ def root_bins(song: Song, spec: Spec) -> Ints:
     """The same as a bin of the spectrum (n_frames,)."""
     hz = A4_HZ * 2 ** ((frame_roots(song, spec) - A4_PITCH) / 12)
     return np.rint(spec.cqt.bins_per_octave * np.log2(hz / spec.cqt.fmin)).astype(np.int64)
+
+
+def root_classes(song: Song, spec: Spec) -> Ints:
+    """The pitch class of the sounding chord's root at each frame (n_frames,), -1 where it is not known."""
+    found = np.full(song.n_frames, -1)
+    for bar in song.bars if song.has_bars else []:
+        chords = bar.get("chords") or [{"start": bar["start"], "pitch_classes": [bar.get("root", -1)]}]
+        for chord in chords:  # each until the next one, the last until the end of the song
+            root = chord["pitch_classes"][0]
+            found[round(chord["start"] * spec.cqt.frame_rate) :] = root % 12 if root >= 0 else -1
+    return found
 
 
 def tells_roots(songs: Sequence[Song]) -> bool:

@@ -5,6 +5,7 @@ Flow: model, bundle ◀ subject ◀ metrics, figures, export.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,8 +45,8 @@ class Subject(Protocol):
     def rebuild(self, windows: Windows) -> tuple[Tensor, Guess]:
         """mu, and the bass decoded with z = mu (Eq. 10)."""
 
-    def f0_bins(self, windows: Windows, z: Tensor) -> Tensor:
-        """The most likely f0 of the finest channel at each of the points z (k, latent_dim): (k, n, a)."""
+    def play(self, windows: Windows, z: Tensor) -> Iterator[Guess]:
+        """The finest channel decoded at each of the points z (k, latent_dim), one after the other."""
 
 
 class Checkpoint:
@@ -69,11 +70,12 @@ class Checkpoint:
         return mu, Guess(p.f0, p.level, p.onset)
 
     @torch.no_grad()
-    def f0_bins(self, windows: Windows, z: Tensor) -> Tensor:
-        """(k, n, a)"""
+    def play(self, windows: Windows, z: Tensor) -> Iterator[Guess]:
+        """The finest channel at each point; the mix is encoded once."""
         x_factors = self.model.enc_x(self._compressed(windows.mix))
-        at_each = (self.model.decode_factors(x_factors, point.expand(len(x_factors), -1)) for point in z)
-        return torch.stack([p.f0[:, 0].argmax(dim=-1) for p in at_each])
+        for point in z:
+            p = self.model.decode_factors(x_factors, point.expand(len(x_factors), -1))
+            yield Guess(p.f0[:, :1], p.level[:, :1], p.onset[:, :1])
 
     def _compressed(self, frames: Tensor) -> Tensor:
         return compress(frames, self.spec.window).contiguous(memory_format=torch.channels_last)
@@ -98,17 +100,17 @@ class Exported:
     def rebuild(self, windows: Windows) -> tuple[Tensor, Guess]:
         """mu, and the bass decoded with z = mu, the finest channel."""
         mu = self.encode(windows)
-        f0, level, onset = self._decode(windows, mu)
-        return mu, Guess(f0.clamp(min=LEAST_F0).log(), level.logit(LEAST), onset.logit(LEAST))
+        return mu, self._decode(windows, mu)
 
-    def f0_bins(self, windows: Windows, z: Tensor) -> Tensor:
-        """(k, n, a)"""
-        at_each = (self._decode(windows, point.expand(len(windows.mix), -1)) for point in z)
-        return torch.stack([f0[:, 0].argmax(dim=-1) for f0, _, _ in at_each])
+    def play(self, windows: Windows, z: Tensor) -> Iterator[Guess]:
+        """The finest channel at each point."""
+        for point in z:
+            yield self._decode(windows, point.expand(len(windows.mix), -1))
 
-    def _decode(self, windows: Windows, z: Tensor) -> list[Tensor]:
+    def _decode(self, windows: Windows, z: Tensor) -> Guess:
         outputs = self.bundle.decode(windows.mix.numpy(), z.contiguous().numpy())
-        return [torch.from_numpy(out[:, None, self._finest]) for out in outputs]
+        f0, level, onset = (torch.from_numpy(out[:, None, self._finest]) for out in outputs)
+        return Guess(f0.clamp(min=LEAST_F0).log(), level.logit(LEAST), onset.logit(LEAST))
 
 
 def load_subject(path: Path) -> tuple[Subject, dict[str, Any]]:
