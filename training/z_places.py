@@ -111,7 +111,7 @@ def characters(subject: Subject, songs: Sequence[Song]) -> dict[str, list[float]
 
 def candidates(mu: Latents) -> Latents:
     """Points (k, latent_dim) spread over where the latents lie, none where few do."""
-    k = min(CANDIDATES, len(mu))
+    k = min(CANDIDATES, len(np.unique(mu.astype(np.float32), axis=0)))
     fitted = KMeans(k, n_init=1, random_state=0).fit(mu)
     counts = np.bincount(fitted.labels_, minlength=k)
     return np.asarray(fitted.cluster_centers_[counts >= LEAST_SHARE * len(mu) / k])
