@@ -56,7 +56,11 @@ def make_song(origin: Origin, folder: Path) -> None:
     """Composes and renders a song into a new folder, which appears whole or not at all."""
     numbers = [origin["seed"], NUMBER, list(SPLITS).index(origin["split"]), origin["index"]]
     rng = np.random.default_rng(numbers)
-    song = compose_groove_song(rng, origin["split"])
+    write_groove_song(compose_groove_song(rng, origin["split"]), origin, folder, rng)
+
+
+def write_groove_song(song: GrooveSong, origin: Origin, folder: Path, rng: np.random.Generator) -> None:
+    """Renders a song's stems; `rng` draws their levels."""
 
     def write(partial: Path) -> None:
         for name, midi in {**song.stems, "bass": _bass_midi(song)}.items():
