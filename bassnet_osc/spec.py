@@ -190,6 +190,7 @@ class ModelSpec:
     n_maps: int = 32
     n_blocks: int = 5
     kernel_size: int = 3
+    heads: Literal["narrow", "wide"] = "narrow"  # what level and onset are read off (training/model.py)
     latent_dim: int = 2
     z_limit: float = 6.0  # z is clamped to [-z_limit, z_limit] at the door
     z_smoothing_s: float = 0.03  # time constant of live z
@@ -198,6 +199,11 @@ class ModelSpec:
         sizes = (self.n_maps, self.n_blocks, self.latent_dim, self.z_limit, self.z_smoothing_s)
         if min(sizes) <= 0 or self.kernel_size < 1 or self.kernel_size % 2 == 0:
             raise BassNetError(f"a model needs positive sizes and an odd kernel_size; got {self}: mend it")
+        if self.heads not in ("narrow", "wide"):
+            raise BassNetError(f"heads must be narrow or wide; got {self.heads!r}: choose one")
+
+
+LATER = {"model": {"heads": "narrow"}}  # fields that older files had not, and what these did
 
 
 @dataclass(frozen=True)
@@ -220,11 +226,14 @@ class Spec:
     @staticmethod
     def from_dict(values: dict[str, Any]) -> Spec:
         """Inverse of `to_dict`; raises BassNetError naming a missing or unknown field."""
+        values = dict(values) if isinstance(values, dict) else values
         parts = {"cqt": CqtSpec, "window": WindowSpec, "descriptor": DescriptorSpec, "model": ModelSpec}
         _same_names("spec", parts.keys(), values)
         built = {}
         for name, cls in parts.items():
             fields = dataclasses.fields(cls)
+            if isinstance(values[name], dict):
+                values[name] = LATER.get(name, {}) | values[name]
             _same_names(f"spec.{name}", (f.name for f in fields), values[name])
             for f in fields:
                 _same_kind(f"spec.{name}.{f.name}", f.default, values[name][f.name])

@@ -23,6 +23,7 @@ from training.dataset import (
     change_gain,
     compressed,
     cut_windows,
+    lengthen_onsets,
     load_song,
     load_songs,
     random_pairs,
@@ -52,6 +53,19 @@ def test_pattern_of_a_time(song: Song) -> None:
     bars = [bar["pattern"] for bar in song.truth["bars"]]
     times = [0.0, BAR_S - 0.01, BAR_S, 2.5, 99.0]
     assert [song.pattern_at(t) for t in times] == [bars[0], bars[0], bars[1], bars[2], bars[2]]
+
+
+def test_onsets_fade_out_and_begin_where_they_did() -> None:
+    """Over two frames; where two meet the stronger one counts; the window's end cuts one off."""
+    onset = torch.tensor([[0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 1.0], [0.5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]])
+    curve = torch.zeros(2, 11)
+    windows = Windows(curve, curve, curve, curve, onset.clone())
+    lengthen_onsets(windows, 0)
+    assert torch.equal(windows.onset, onset)
+    lengthen_onsets(windows, 2)
+    a, b = 2 / 3, 1 / 3
+    torch.testing.assert_close(windows.onset[0], torch.tensor([0, 1, a, b, 0, 0, 1, 1, a, b, 1]))
+    torch.testing.assert_close(windows.onset[1, :4], torch.tensor([0.5, a / 2, b / 2, 0]))
 
 
 def test_load_songs_computes_what_is_missing_in_order(tmp_path: Path) -> None:

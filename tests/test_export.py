@@ -87,7 +87,10 @@ def test_graphs_are_the_model(spec: Spec) -> None:
     assert (encoded[0] - other_mu).abs().max() > 1e-2
 
 
-@pytest.mark.parametrize("spec", [small(live()), small(studio())], ids=["live", "studio"])
+WIDE = dataclasses.replace(live(), model=ModelSpec(n_maps=4, n_blocks=5, heads="wide"))
+
+
+@pytest.mark.parametrize("spec", [small(live()), small(studio()), WIDE], ids=["live", "studio", "wide heads"])
 def test_torch_and_onnx_agree_on_tones_noise_and_silence(tmp_path: Path, spec: Spec) -> None:
     """Within 1e-4; measured: frames 2e-5 (studio) and 6e-6 (live), all else below 1e-6."""
     model = random_model(spec)

@@ -24,6 +24,7 @@ SPECS = {
         window=WindowSpec(n_steps=6, window_frames=96, anchor="centre", taper=4),
         model=ModelSpec(n_maps=3, n_blocks=3, kernel_size=5, latent_dim=3),
     ),
+    "wide heads": replace(live(), model=replace(SMALL, heads="wide")),
     "one resolution": replace(live(), window=WindowSpec(n_steps=10, window_frames=10), model=SMALL),
 }
 
@@ -185,6 +186,22 @@ def test_z_changes_every_output() -> None:
         z[0, axis] = 3.0
         after = vars(model.decode(x, z))
         assert all((after[name] - before[name]).abs().max() > 1e-3 for name in before)
+
+
+@pytest.mark.parametrize("heads", ["narrow", "wide"])
+def test_wide_heads_hear_the_gated_mix(heads: str) -> None:
+    """Level and onset, of seven steps; f0 is read off the spectrogram alone, as narrow heads read all."""
+    spec = replace(live(), model=replace(SMALL, heads=heads))
+    model = trained_like(spec)
+    y_hat, gated = torch.zeros(1, 4, 10, 264), torch.zeros(1, 4, 10, 264, requires_grad=True)
+    f0, level, onset = model.heads(y_hat, gated)
+    assert not f0.requires_grad or torch.autograd.grad(f0.sum(), gated, allow_unused=True)[0] is None
+    for curve in (level, onset):
+        (slope,) = torch.autograd.grad(curve[0, 0, 5], gated, retain_graph=True, allow_unused=True)
+        if heads == "narrow":
+            assert slope is None
+        else:
+            assert slope.abs().sum(dim=(0, 1, 3)).nonzero().flatten().tolist() == list(range(2, 9))
 
 
 @torch.no_grad()

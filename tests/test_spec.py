@@ -27,6 +27,7 @@ def test_every_field_survives_json() -> None:
     """With no field at its default, none can be filled in from there."""
     values = live().to_dict()
     words = {"alignment": "centred", "reference": "peak", "source": "estimators"}
+    words["heads"] = "wide"
     for part in ("cqt", "descriptor", "model"):
         for name, value in values[part].items():
             values[part][name] = words[name] if isinstance(value, str) else value + 1
@@ -66,7 +67,7 @@ def with_a_number_as_part(values: dict[str, Any]) -> None:
         (without_gamma, "spec.cqt .* missing ['gamma'], unknown []"),
         (with_a_new_field, "spec.window .* missing [], unknown ['hop']"),
         (without_a_part, "spec must .* missing ['descriptor'], unknown []"),
-        (with_a_number_as_part, "spec.model .* missing ['kernel_size', "),
+        (with_a_number_as_part, "spec.model .* missing ['heads', "),
     ],
 )
 def test_missing_and_unknown_fields_are_refused_by_name(damage: Any, message: str) -> None:
@@ -75,6 +76,15 @@ def test_missing_and_unknown_fields_are_refused_by_name(damage: Any, message: st
     with pytest.raises(BassNetError, match=re.escape(message).replace(r"\.\*", ".*")) as error:
         Spec.from_dict(values)
     assert "\n" not in str(error.value)
+
+
+def test_older_files_are_read() -> None:
+    """They had narrow heads, and did not say so; what is given is not changed."""
+    values = live().to_dict()
+    del values["model"]["heads"]
+    assert Spec.from_dict(values) == live() and "heads" not in values["model"]
+    values["model"]["heads"] = "wide"
+    assert Spec.from_dict(values).model.heads == "wide"
 
 
 def test_specs_are_frozen() -> None:

@@ -108,9 +108,16 @@ def _cut(array: npt.NDArray[Any], start: int, length: int, outside: float) -> np
 
 
 def cut_windows(
-    songs: list[Song], places: list[tuple[int, int]], spec: Spec, takes: Sequence[int] | None = None
+    songs: list[Song],
+    places: list[tuple[int, int]],
+    spec: Spec,
+    takes: Sequence[int] | None = None,
+    onset_tail: int = 0,
 ) -> Windows:
-    """The windows at `places`, pairs of song index and newest frame; of each song's first mix or a take."""
+    """The windows at `places`, pairs of song index and newest frame; of each song's first mix or a take.
+
+    Onsets fade out over `onset_tail` frames.
+    """
     b = spec.window.window_frames
     mixes = [songs[s].mix(take) for (s, _), take in zip(places, takes or [0] * len(places), strict=True)]
     rows = [(songs[s], newest - b + 1) for s, newest in places]
@@ -118,13 +125,15 @@ def cut_windows(
     def stack(arrays: list[npt.NDArray[Any]], dtype: torch.dtype) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(dtype)
 
-    return Windows(
+    windows = Windows(
         mix=stack([_cut(mix, at, b, 0) for mix, (_, at) in zip(mixes, rows, strict=True)], torch.float32),
         bass=stack([_cut(song.spectra[1], at, b, 0) for song, at in rows], torch.float32),
         f0=stack([_cut(song.descriptors.f0_bin, at, b, UNVOICED_BIN) for song, at in rows], torch.int64),
         level=stack([_cut(song.descriptors.level, at, b, 0) for song, at in rows], torch.float32),
         onset=stack([_cut(song.descriptors.onset, at, b, 0) for song, at in rows], torch.float32),
     )
+    lengthen_onsets(windows, onset_tail)
+    return windows
 
 
 def compressed(windows: Windows, spec: Spec) -> tuple[Tensor, Targets]:
@@ -177,6 +186,17 @@ def transpose(windows: Windows, bins: npt.NDArray[np.int64]) -> None:
     windows.bass = windows.bass.gather(-1, source).masked_fill(outside, 0.0)
     f0 = windows.f0 + shift[..., 0]
     windows.f0 = f0.masked_fill((windows.f0 == UNVOICED_BIN) | (f0 < 0) | (f0 >= n_bins), UNVOICED_BIN)
+
+
+def lengthen_onsets(windows: Windows, n_frames: int) -> None:
+    """Lets each onset fade out in a straight line over the frames after it, in place; it begins where it did.
+
+    A single frame among fifty is learned late, and not at all where players are not exactly together.
+    """
+    exact = windows.onset.clone()
+    for i in range(1, n_frames + 1):
+        faded = exact[:, :-i] * (1.0 - i / (n_frames + 1))
+        windows.onset[:, i:] = torch.maximum(windows.onset[:, i:], faded)
 
 
 def silence(windows: Windows, which: npt.NDArray[np.bool_]) -> None:

@@ -62,6 +62,11 @@ def has_features(folder: Path, spec: Spec) -> bool:
     return all(stat.st_mtime_ns < made for stat in sources) and now.get("estimators", 1) == 1
 
 
+def n_without_features(folder: Path, spec: Spec) -> int:
+    """How many songs of a split's folder still need theirs."""
+    return sum(not has_features(path.parent, spec) for path in folder.glob("*/truth.json"))
+
+
 def _audio(folder: Path) -> list[Path]:
     bass, others = audio_files(folder)
     return [bass, *others]

@@ -21,6 +21,7 @@ from bassnet_osc.spec import Spec
 
 START_LOG_VAR = -4.0  # of the posterior before training
 HEAD_MAPS = 16  # features of the small heads that read descriptors off y_hat
+NARROW_STEPS, WIDE_STEPS = 3, 7  # that level and onset are read off; causal kernels show a low note late
 HARMONIC_TAPS = 61  # semitones that the f0 head sees around a bin: harmonics up to the fifth
 
 
@@ -130,21 +131,34 @@ class Harmonics(nn.Conv2d):
 
 
 class Heads(nn.Module):
-    """Descriptors read off the predicted spectrogram: logits of f0 bins, level and onset."""
+    """Descriptors read off the predicted spectrogram: logits of f0 bins, level and onset.
 
-    def __init__(self, n_channels: int, n_bins: int, semitone: int) -> None:
+    Wide heads read level and onset off the gated factors of the mix as well: when a bass may start is plain
+    in the drums long before its spectrogram can be told.
+    """
+
+    def __init__(self, spec: Spec) -> None:
         super().__init__()
+        n_channels, n_bins, n_maps = spec.window.n_channels, spec.cqt.n_bins, spec.model.n_maps
+        self.wide = spec.model.heads == "wide"
+        semitone = spec.cqt.bins_per_octave // 12
         self.smooth = nn.Conv2d(n_channels, HEAD_MAPS, (3, 7), padding=(1, 3))
         # Taps a semitone (in bins) apart: harmonics 2 to 5 lie 12, 19, 24, 28 semitones above f0.
         self.harmonics = Harmonics(HEAD_MAPS, n_channels, HARMONIC_TAPS, semitone)
         self.f0_bias = nn.Parameter(torch.zeros(n_bins))
-        self.energy = nn.Conv1d(n_channels * n_bins, 2 * HEAD_MAPS, 3, padding=1)
+        n_in = n_channels * n_bins + (n_maps if self.wide else 0)
+        n_steps = WIDE_STEPS if self.wide else NARROW_STEPS
+        self.energy = nn.Conv1d(n_in, 2 * HEAD_MAPS, n_steps, padding=n_steps // 2)
+        self.gated_norm = nn.BatchNorm1d(n_maps) if self.wide else None
         self.curves = nn.Conv1d(2 * HEAD_MAPS, 2 * n_channels, 1)
 
-    def forward(self, y_hat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, C, T, F) -> f0 (B, C, T, F), level (B, C, T), onset (B, C, T), all logits"""
+    def forward(self, y_hat: Tensor, gated: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, C, T, F), (B, M, T, F) -> f0 (B, C, T, F), level (B, C, T), onset (B, C, T), all logits"""
         f0 = self.harmonics(F.relu(self.smooth(y_hat))) + self.f0_bias
-        h = self.energy(y_hat.transpose(2, 3).flatten(1, 2))  # (B, C F, T) -> (B, 2 HEAD_MAPS, T)
+        columns = y_hat.transpose(2, 3).flatten(1, 2)  # (B, C F, T)
+        if self.gated_norm is not None:
+            columns = torch.cat([columns, self.gated_norm(gated.float().mean(dim=3)).to(y_hat.dtype)], dim=1)
+        h = self.energy(columns)  # (B, 2 HEAD_MAPS, T)
         level, onset = self.curves(F.relu(h)).chunk(2, dim=1)
         return f0, level, onset
 
@@ -182,7 +196,7 @@ class VGAE(nn.Module):
         assert isinstance(to_posterior, nn.Linear)
         nn.init.constant_(to_posterior.bias[latent_dim:], START_LOG_VAR)
         self.dec_z = nn.Sequential(nn.Linear(latent_dim, 2 * m), nn.ReLU(), nn.Linear(2 * m, m))
-        self.heads = Heads(spec.window.n_channels, spec.cqt.n_bins, spec.cqt.bins_per_octave // 12)
+        self.heads = Heads(spec)
 
     def encode(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """mu and log sigma^2 of q(z | x, y), each (B, latent_dim) (Eq. 1, 2)."""
@@ -202,8 +216,9 @@ class VGAE(nn.Module):
     def decode_factors(self, x_factors: Tensor, z: Tensor) -> Prediction:
         """The same from the mix's factors."""
         gains = self.dec_z(z)  # (B, M)
-        y_hat = self.dec_y(x_factors * gains[:, :, None, None])
-        return Prediction(y_hat, *self.heads(y_hat))
+        gated = x_factors * gains[:, :, None, None]
+        y_hat = self.dec_y(gated)
+        return Prediction(y_hat, *self.heads(y_hat, gated))
 
 
 def sample(mu: Tensor, log_var: Tensor, generator: torch.Generator | None = None) -> Tensor:

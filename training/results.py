@@ -32,6 +32,7 @@ from training.places import Booleans, Ints
 from training.subject import Subject, load_subject
 
 TEST_SONGS, TEST_SEED = 40, 0  # of each data set: these songs and no others
+LATER = {"onset_tail": 0, "transpose_bins": 0}  # settings that older runs had not, and what these did
 # What rows of one pool may differ in. Song i is the same in every folder.
 FREE_IN_POOL = {"seed", "out", "command", "data", "device", "devices", "nodes", "minutes"}
 FIRST_SETTINGS = ("songs", "steps")  # of those that a line of a table is named by
@@ -131,7 +132,7 @@ def settings(config: dict[str, Any], spec: Spec, songs: int) -> dict[str, Any]:
     parts = {"weights": config["weights"], **spec.to_dict()}
     named = {f"{part}.{name}": value for part, fields in parts.items() for name, value in fields.items()}
     plain = {name: value for name, value in config.items() if name not in {"weights", *FREE_IN_POOL}}
-    return {"songs": songs, **plain, **named}
+    return {"songs": songs, **LATER, **plain, **named}
 
 
 def of(rows: Iterable[Row], **wanted: Any) -> list[Row]:

@@ -36,7 +36,7 @@ from training.dataset import (
     silence,
     transpose,
 )
-from training.features import has_features
+from training.features import n_without_features
 from training.log import append_rows, drop_rows_after
 from training.model import VGAE
 from training.objective import Objective, Targets, evaluation_terms, total
@@ -53,7 +53,7 @@ class Run:
         started = time.monotonic()
         self.config, self.spec = config, spec
         self.feature_songs = sum(
-            _without_features(Path(config.data) / s, spec) for s in ("train", "validation")
+            n_without_features(Path(config.data) / s, spec) for s in ("train", "validation")
         )
         self.fabric = _fabric(config)
         self.device = self.fabric.device
@@ -106,7 +106,9 @@ class Run:
     def _batches(self, songs: list[Song], places: list[tuple[int, int]]) -> list[tuple[Tensor, Targets]]:
         size = 2 * self.config.batch_pairs
         groups = [places[i : i + size] for i in range(0, len(places), size)]
-        return [self._to_device(*compressed(cut_windows(songs, g, self.spec), self.spec)) for g in groups]
+        tail = self.config.onset_tail
+        cut = (cut_windows(songs, group, self.spec, onset_tail=tail) for group in groups)
+        return [self._to_device(*compressed(windows, self.spec)) for windows in cut]
 
     def _to_device(self, x: Tensor, targets: Targets) -> tuple[Tensor, Targets]:
         moved = Targets(**{name: t.to(self.device) for name, t in vars(targets).items()})
@@ -158,7 +160,7 @@ class Run:
         bins = np.tile(rng.integers(-config.transpose_bins, config.transpose_bins + 1, size=n), 2)
         mine = np.arange(2 * n).reshape(2, n)[:, self.fabric.global_rank :: self.fabric.world_size].flatten()
         takes = rng.integers(1 << 30, size=2 * n)[mine].tolist()
-        windows = cut_windows(self.songs, [places[i] for i in mine], self.spec, takes)
+        windows = cut_windows(self.songs, [places[i] for i in mine], self.spec, takes, config.onset_tail)
         windows.mix = change_gain(windows.mix, torch.from_numpy(gain[mine]).float(), self.spec)
         transpose(windows, bins[mine])
         silence(windows, silent[mine])
@@ -229,11 +231,6 @@ class Run:
         return (
             self.step >= config.steps or self.seconds >= 60 * config.minutes or self.stale >= config.patience
         )
-
-
-def _without_features(folder: Path, spec: Spec) -> int:
-    """How many songs still need theirs."""
-    return sum(not has_features(path.parent, spec) for path in folder.glob("*/truth.json"))
 
 
 def _fabric(config: TrainConfig) -> Fabric:
