@@ -12,6 +12,7 @@ from typing import Any
 
 from bassnet_osc.spec import BassNetError
 from export.latents import density, standardised, training_latents
+from export.onset_threshold import calibrated
 from training.data_sets import DATA_SETS
 from training.dataset import Song, load_songs
 from training.grooves import DATA_SET as GROOVE
@@ -28,13 +29,15 @@ OWN_LICENCE = "not stated: that of the songs is their owners' affair"
 def with_card(model: VGAE, values: dict[str, Any], data: Path) -> tuple[VGAE, dict[str, Any]]:
     """The model with a standardised z, and its card; `values` are those of its checkpoint.
 
-    z is scaled by the training songs, its places are named by the validation songs; test songs choose
-    nothing. Raises BassNetError where the songs are not those that the model was trained on.
+    z is scaled by the training songs, its places and the threshold of onsets come from the validation songs;
+    test songs choose nothing. Raises BassNetError for songs of another data set than the model's.
     """
     train, validation, test = (load_songs(data / s, model.spec) for s in ("train", "validation", "test"))
     data_set, n_songs = values["trained_on"]["data_set"], values["trained_on"]["songs"]
     check_data_set(data_set, [*train, *validation, *test])
     model = standardised(model, training_latents(Checkpoint(model), train))
+    if data_set not in DATA_SETS:
+        model.spec = calibrated(Checkpoint(model), validation)
     subject = Checkpoint(model)
     return model, {
         "z_places": z_places(subject, validation),

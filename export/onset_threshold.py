@@ -1,0 +1,75 @@
+"""The probability from which on an onset is one: that which finds the notes of validation songs best.
+
+A model that is as sure as one can be of music says 0.3 where three players may start the next note; at a half
+it would never pluck. Of the paper's data sets, where all is certain, the threshold stays where it is.
+
+Flow: training.metrics, bassnet_osc.onsets ◀ onset_threshold ◀ card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import mir_eval
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bassnet_osc.onsets import LevelGate, OnsetGate
+from bassnet_osc.spec import DescriptorSpec, Spec
+from training.dataset import Song
+from training.metrics import batches
+from training.places import finest_frames
+from training.subject import Subject
+
+THRESHOLDS = np.round(np.arange(0.05, 0.75, 0.05), 2)
+OFF_SHARE = 0.5  # of the threshold, where it is armed again
+SONGS, SECONDS = 8, 15.0  # of the validation songs, and of each the middle
+WINDOW_S = 0.05  # that an onset may lie off
+
+Array = npt.NDArray[np.float64]
+
+
+def with_threshold(spec: Spec, on: float) -> Spec:
+    """The spec with onsets from this probability on."""
+    descriptor = replace(spec.descriptor, onset_on=float(on), onset_off=float(OFF_SHARE * on))
+    return replace(spec, descriptor=descriptor)
+
+
+def calibrated(subject: Subject, songs: Sequence[Song]) -> Spec:
+    """The subject's spec with the threshold of the best mean F1 at WINDOW_S; z is that of the true bass."""
+    curves = [played_curves(subject, song) for song in songs[:: max(1, len(songs) // SONGS)][:SONGS]]
+    scores = [np.mean([f1(curve, subject.spec, on) for curve in curves]) for on in THRESHOLDS]
+    return with_threshold(subject.spec, THRESHOLDS[int(np.argmax(scores))])
+
+
+def played_curves(subject: Subject, song: Song) -> tuple[Array, Array, Array]:
+    """Onset and level (n,) that the stream would hand on from the middle of a song, and the true onsets."""
+    spec, w = subject.spec, subject.spec.window
+    length = min(song.n_frames - w.window_frames, round(SECONDS * spec.cqt.frame_rate))
+    start = max(w.window_frames, (song.n_frames - length) // 2)
+    ends = list(range(start, start + max(length, w.hop), w.hop))
+    first = w.window_frames - w.skip - w.taper // 2 - w.hop // 2  # in the window: the middle of the taper
+    middle = slice(first - finest_frames(spec).start, first - finest_frames(spec).start + w.hop)
+    onset, level = [], []
+    for windows, _ in batches(subject, [song], [(0, end) for end in ends], "threshold"):
+        _, guess = subject.rebuild(windows)
+        onset.append(torch.sigmoid(guess.onset[:, 0, middle]).flatten())
+        level.append(torch.sigmoid(guess.level[:, 0, middle]).flatten())
+    offset = start - w.window_frames + 1 + first
+    n_frames = len(ends) * w.hop
+    true = np.flatnonzero(song.descriptors.onset[offset : offset + n_frames] == 1.0)
+    return torch.cat(onset).double().numpy(), torch.cat(level).double().numpy(), true.astype(np.float64)
+
+
+def f1(curves: tuple[Array, Array, Array], spec: Spec, on: float) -> float:
+    """F1 of the attacks that a threshold gives."""
+    onset, level, true = curves
+    descriptor: DescriptorSpec = with_threshold(spec, on).descriptor
+    voiced = LevelGate(descriptor).process(np.asarray(descriptor.level_to_db(level)), onset)
+    attacks = np.flatnonzero(OnsetGate(descriptor).process(onset, voiced))
+    if not len(true) or not len(attacks):
+        return float(len(true) == len(attacks))
+    rate = spec.cqt.frame_rate
+    return float(mir_eval.onset.f_measure(true / rate, attacks / rate, window=WINDOW_S)[0])
