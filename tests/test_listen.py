@@ -174,3 +174,6 @@ def test_verdicts() -> None:
     rows = verdicts(results).splitlines()[2:]
     assert [row.split(" | ")[-1] for row in rows[:2]] == ["not met |", "met |"]
     assert rows[-1].endswith("| met |") and "2.50 times" in rows[-1]
+    assert "| +0.200 ± 0.000 |" in rows[1]
+    alone = verdicts({"songs": [song(agreement, [])], "sweep": results["sweep"]}).splitlines()[3]
+    assert "| +0.200 |" in alone  # one song has no standard error
