@@ -111,10 +111,11 @@ def song(agreement: dict[str, float | None], delays: list[float | None]) -> dict
         ("octave", "coverage", "voiced_f1", "chord_tones", "scale_tones", "onset_f1", "register"), 0.5
     )
     return {
+        "losses": {"loss_f0_finest": 1.7},
         "systems": {
             name: {**rest, "notes_per_second": 1.0, "pitch_class": value, "chord_delays": delays}
             for name, value in agreement.items()
-        }
+        },
     }
 
 
@@ -172,7 +173,8 @@ def test_verdicts() -> None:
     agreement = {TRUE: 1.0, FOLLOWER: 0.45, ORIGIN: 0.3, INFERRED: 0.5, FITTED: 0.6}
     results = {"songs": [song(agreement, [])] * 2, "sweep": {"places": [place(1.0), place(2.5)]}}
     rows = verdicts(results).splitlines()[2:]
-    assert [row.split(" | ")[-1] for row in rows[:2]] == ["not met |", "met |"]
+    assert [row.split(" | ")[-1] for row in rows[:3]] == ["not met |", "met |", "not met |"]
+    assert "| 0.500 | 0.600 or more |" in rows[2] and "| 1.700 | 1.707 or less | met |" in rows[5]
     assert rows[-1].endswith("| met |") and "2.50 times" in rows[-1]
     assert "| +0.200 ± 0.000 |" in rows[1]
     alone = verdicts({"songs": [song(agreement, [])], "sweep": results["sweep"]}).splitlines()[3]
