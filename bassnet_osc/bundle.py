@@ -23,7 +23,7 @@ from bassnet_osc.frames import Block
 from bassnet_osc.spec import DECODER, ENCODER, FORMAT, FRONTEND, GRAPHS, BassNetError, Spec
 
 MODELS = Path(__file__).parent / "models"
-DEFAULT = "a1-live"
+DEFAULT = "groove-live"
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
