@@ -118,8 +118,8 @@ def candidates(mu: Latents) -> Latents:
 
 
 def chosen(played: Played) -> dict[str, int]:
-    """Which point deserves which name."""
-    found = {}
+    """Which point deserves which name; a point has one, the first."""
+    found: dict[str, int] = {}
     for name, (field, sign) in CHARACTERS.items():
         values = getattr(played, field)
         if np.isnan(values).all():
@@ -131,7 +131,7 @@ def chosen(played: Played) -> dict[str, int]:
         else:
             low, high = sorted((extreme, middle))
             clear = high >= CLEAR_FACTOR * low
-        if clear:
+        if clear and at not in found.values():
             found[name] = at
     return found
 
