@@ -104,9 +104,10 @@ the bass plays. A pattern by itself tells something of f0 and nothing of the roo
 
 Where "regular" has the higher R², it agrees with the paper: z holds more of the absolute pitch. It may tell
 the chord note beside that and still not the pattern: on A2 and A3 both patterns play root and fifth. On A1
-each pattern plays a note of its own, so that a z that tells the note tells the pattern. Why the paper's z
-does not do so on A1 (0.445 at 40/40) stays unexplained. It may be our enc_z, which pools its product over
-time and frequency: a guess, no other one was tried.
+each pattern plays a note of its own, so that a z that tells the note tells the pattern. Two things stay
+unexplained: that the paper's z does not do so on A1 (0.445 at 40/40), and that ours tells the patterns of A3
+at 40/40, though not at 10/40, where the paper's does not (0.530). It may be our enc_z, which pools its
+product over time and frequency: a guess, no other one was tried.
 """
 
 ORIGIN = """## What made each row
