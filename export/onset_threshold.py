@@ -18,6 +18,7 @@ import torch
 
 from bassnet_osc.onsets import LevelGate, OnsetGate
 from bassnet_osc.spec import DescriptorSpec, Spec
+from training.agreement import onset_peaks
 from training.dataset import Song
 from training.metrics import batches
 from training.places import finest_frames
@@ -40,6 +41,8 @@ def with_threshold(spec: Spec, on: float) -> Spec:
 def calibrated(subject: Subject, songs: Sequence[Song]) -> Spec:
     """The subject's spec with the threshold of the best mean F1 at WINDOW_S; z is that of the true bass."""
     curves = [played_curves(subject, song) for song in songs[:: max(1, len(songs) // SONGS)][:SONGS]]
+    if not any(len(true) for _, _, true in curves):
+        return subject.spec  # there is nothing to find
     scores = [np.mean([f1(curve, subject.spec, on) for curve in curves]) for on in THRESHOLDS]
     return with_threshold(subject.spec, THRESHOLDS[int(np.argmax(scores))])
 
@@ -59,8 +62,16 @@ def played_curves(subject: Subject, song: Song) -> tuple[Array, Array, Array]:
         level.append(torch.sigmoid(guess.level[:, 0, middle]).flatten())
     offset = start - w.window_frames + 1 + first
     n_frames = len(ends) * w.hop
-    true = np.flatnonzero(song.descriptors.onset[offset : offset + n_frames] == 1.0)
-    return torch.cat(onset).double().numpy(), torch.cat(level).double().numpy(), true.astype(np.float64)
+    true = true_onsets(song, spec) - offset
+    inside = true[(true >= 0) & (true < n_frames)]
+    return torch.cat(onset).double().numpy(), torch.cat(level).double().numpy(), inside
+
+
+def true_onsets(song: Song, spec: Spec) -> Array:
+    """Frames where the notes of the true bass begin: exact, or the peaks of an estimated curve."""
+    if spec.descriptor.source == "notes" and song.truth.get("bass") is not None:
+        return np.flatnonzero(song.descriptors.onset == 1.0).astype(np.float64)
+    return spec.cqt.frame_rate * onset_peaks(song.descriptors.onset, spec.cqt, DescriptorSpec())
 
 
 def f1(curves: tuple[Array, Array, Array], spec: Spec, on: float) -> float:

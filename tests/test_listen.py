@@ -93,10 +93,13 @@ def test_where_no_song_will_do_each_is_named(
 def test_other_folders_are_not_replaced(
     songs: Path, probe_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Nor is one with a report of another kind."""
     (tmp_path / "thesis.txt").write_text("")
-    assert run(songs, tmp_path, probe_folder) == 2
-    assert capsys.readouterr().err.startswith("--out must be new, empty or a report")
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    for name in ("thesis.txt", "report.md", "results.json"):
+        (tmp_path / name).write_text("")
+        assert run(songs, tmp_path, probe_folder) == 2
+        assert capsys.readouterr().err.startswith("--out must be new, empty or a report")
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 @pytest.mark.parametrize("options", [["--songs", "0"], ["--seconds", "0.5"], ["--seconds", "nan"]])

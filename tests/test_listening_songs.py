@@ -15,7 +15,14 @@ from songs import SAMPLE_RATE, write_song
 
 from bassnet_osc.spec import BassNetError, Spec
 from training.harmony import estimated_harmony, key_scale, triad, true_harmony
-from training.listening_songs import STEM_GAIN, Segment, find_songs, read_listening_song, segments_of
+from training.listening_songs import (
+    STEM_GAIN,
+    Segment,
+    find_songs,
+    read_listening_song,
+    read_stems,
+    segments_of,
+)
 from training.midi_songs import one_voice, read_midi_song, split
 
 SPEC = Spec()
@@ -260,3 +267,18 @@ def test_the_bass_of_stems_without_notes_is_estimated(folder: Path) -> None:
     song = read_listening_song(folder, SPEC)
     right = song.line.pitch_class[50:600:100] == np.array([0, 5, 7, 9, 0, 7])
     assert right.mean() >= 5 / 6
+
+
+def test_a_mixdown_beside_stems_is_not_heard(tmp_path: Path) -> None:
+    """It has the bass in it that is to be played; alone it is the mix."""
+    write_stems(tmp_path / "song")
+    before, bass = read_stems(tmp_path / "song", 16_000)
+    audio, rate = soundfile.read(tmp_path / "song" / "bass.flac")
+    soundfile.write(tmp_path / "song" / "mixture.flac", audio, rate)
+    mix, _ = read_stems(tmp_path / "song", 16_000)
+    np.testing.assert_array_equal(mix, before)
+    for path in (tmp_path / "song").glob("*.flac"):
+        if path.stem not in ("bass", "mixture"):
+            path.unlink()
+    alone, _ = read_stems(tmp_path / "song", 16_000)
+    np.testing.assert_allclose(alone, bass, atol=1e-4)

@@ -32,7 +32,7 @@ def test_a_low_piano_on_disk(tmp_path: Path) -> None:
     """A mix of one stem, a bass of the same length, its place in the truth."""
     folder = tmp_path / "test" / "0000"
     folder.parent.mkdir()
-    make_song({"data_set": "low-piano", "split": "test", "seed": 0, "index": 0}, folder)
+    make_song({"data_set": "low-piano", "split": "validation", "seed": 0, "index": 0}, folder)
     assert {path.name for path in folder.iterdir()} == {"keys.flac", "bass.flac", "truth.json"}
     (mix,), bass = read_audio(folder, 16_000)
     truth = json.loads((folder / "truth.json").read_text())

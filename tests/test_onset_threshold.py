@@ -12,7 +12,15 @@ from torch import Tensor
 
 from bassnet_osc.presets import live, studio
 from bassnet_osc.spec import Spec
-from export.onset_threshold import OFF_SHARE, THRESHOLDS, calibrated, f1, played_curves, with_threshold
+from export.onset_threshold import (
+    OFF_SHARE,
+    THRESHOLDS,
+    calibrated,
+    f1,
+    played_curves,
+    true_onsets,
+    with_threshold,
+)
 from training.dataset import Song, Windows
 from training.descriptors import Descriptors
 from training.places import finest_frames
@@ -29,7 +37,7 @@ def song() -> Song:
     spectra[0, :, 0] = true
     spectra[0, 12::EVERY, 0] = 0.3  # a false one between each two
     f0 = np.full(N_FRAMES, 40)
-    return Song(spectra, Descriptors(f0, np.ones(N_FRAMES, np.float32), true), {"bars": []})
+    return Song(spectra, Descriptors(f0, np.ones(N_FRAMES, np.float32), true), {"bars": [], "bass": []})
 
 
 class Unsure:
@@ -53,6 +61,18 @@ def test_curves_are_those_of_the_song(preset: object) -> None:
     onset, level, true = played_curves(Unsure(1.0, spec), song())  # type: ignore[arg-type]
     np.testing.assert_array_equal(np.flatnonzero(onset > 0.9), true)
     assert len(true) > 10 and set(np.diff(true)) == {EVERY} and level.min() > 0.9
+
+
+def test_estimated_onsets_are_peaks_of_their_curve() -> None:
+    """madmom never says 1; without any onset the threshold stays."""
+    spec, one = tiny(live()), song()
+    assert calibrated(Unsure(0.4, spec), [one] * 3).descriptor.onset_on < 0.5  # type: ignore[arg-type]
+    one.truth["bass"] = None
+    one.descriptors.onset[:] *= 0.97
+    np.testing.assert_allclose(true_onsets(one, spec), np.arange(0, N_FRAMES, EVERY))
+    assert calibrated(Unsure(0.4, spec), [one] * 3).descriptor.onset_on < 0.5  # type: ignore[arg-type]
+    one.descriptors.onset[:] = 0.0
+    assert calibrated(Unsure(0.4, spec), [one] * 3) == spec  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("sureness", "low", "high"), [(1.0, 0.3, 0.71), (0.4, 0.12, 0.4)])

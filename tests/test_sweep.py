@@ -18,7 +18,7 @@ from training.train import train
 
 def test_a_row_for_each_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On each folder of songs; what it says is what the model scores."""
-    data, other = (write_data(tmp_path / name, n_test=1) for name in ("a", "b"))
+    data, other = (write_data(tmp_path / name) for name in ("a", "b"))
     runs = [tmp_path / f"run-{seed}" for seed in (0, 1)]
     for seed, run in enumerate(runs):
         train(config(data, run, steps=2, seed=seed, command=f"train --seed {seed}"), SPEC)
@@ -30,7 +30,7 @@ def test_a_row_for_each_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "a: f0 | a: level | a: onset | a: pitch | b: f0" in text
     assert "train --seed 0\ntrain --seed 1\n" in text
     subject, _ = load_subject(runs[1] / "best.pt")
-    songs = load_songs(other / "test", SPEC)
+    songs = load_songs(other / "validation", SPEC)
     places = evaluation_places(songs, SPEC)
     expected = loss_metrics(songs, places, observe(subject, songs, places))
     assert rows[1].split("|")[8].strip() == f"{expected['loss_f0_finest']:.3f}"

@@ -82,7 +82,7 @@ def load_songs(folder: Path, spec: Spec) -> list[Song]:
         raise BassNetError(
             f"{folder} must hold song folders with truth.json; it has none: make them with "
             f"`python -m training.artificial --split {folder.name} --out {folder.parent} --data-set ... "
-            "--songs ...`, A1 to A4, and as many as you want to train on"
+            "--songs ...`, A1 to A4, or with training.grooves or training.stems"
         )
     compute_all(folders, spec, f"features of {folder.name}")
     return [load_song(song, spec) for song in folders]

@@ -30,19 +30,24 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from bassnet_osc.spec import BassNetError, Spec
+from bassnet_osc.spec import BassNetError, DescriptorSpec, Spec
 from training.cqt import Cqt, cqt_frames
 from training.descriptors import Descriptors, NoteTruth, exact_descriptors
 from training.song_audio import Audio, audio_files, read_audio
 from training.truth import read_truth
 
 FINGERPRINT = "made_from.json"
+# Where a stream hears onsets; bundles may have others than the songs that their models learned from.
+OF_THE_STREAM = {
+    name: getattr(DescriptorSpec(), name) for name in ("onset_on", "onset_off", "refractory_frames")
+}
 SONGS_PER_PROCESS = 4  # at least: starting a process takes as long as a few songs
 
 
 def cache_name(spec: Spec) -> str:
     """Folder of a song's features: changes with every number of the spec that they depend on."""
-    text = json.dumps([asdict(spec.cqt), asdict(spec.descriptor)], sort_keys=True)
+    descriptor = asdict(spec.descriptor) | OF_THE_STREAM
+    text = json.dumps([asdict(spec.cqt), descriptor], sort_keys=True)
     return "features-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -21,6 +21,7 @@ from bassnet_osc.spec import BassNetError
 from training.charts import MODES, SECTION_BARS
 from training.musical_fit import Array, Harmony
 
+CHROMA_BINS = 36  # in an octave
 CHROMA_HOP = 512  # samples: 32 ms at the analysis rate
 CHORD_S = 0.5  # seconds over which a chord is estimated
 TRIADS = {"major": (0, 4, 7), "minor": (0, 3, 7)}
@@ -72,6 +73,8 @@ def _chords_of(bars: Sequence[dict[str, Any]]) -> list[Chord]:
     chords = []
     for bar, end in zip(bars, ends, strict=True):
         starts = [float(chord["start"]) for chord in bar["chords"]]
+        if not np.isfinite([*starts, end]).all():
+            raise ValueError(f"a start that is no time: {starts}")
         for chord, start, after in zip(bar["chords"], starts, [*starts[1:], end], strict=True):
             classes = tuple(int(pitch_class) for pitch_class in chord["pitch_classes"])
             if not classes or not set(classes) <= set(range(12)):
@@ -96,9 +99,10 @@ def estimated_harmony(
 
 
 def chroma_of(mix: Audio, sample_rate: int, tuning: float) -> Array:
-    """Strength of each pitch class (12, n) every CHROMA_HOP samples; `tuning` is one above A = 440 Hz."""
+    """Strength of each pitch class (12, n) every CHROMA_HOP samples; semitones of `tuning` above 440 Hz."""
+    bins = tuning * CHROMA_BINS / 12  # librosa counts a tuning in its bins
     chroma = librosa.feature.chroma_cqt(
-        y=mix, sr=sample_rate, hop_length=CHROMA_HOP, norm=None, tuning=tuning
+        y=mix, sr=sample_rate, hop_length=CHROMA_HOP, norm=None, bins_per_octave=CHROMA_BINS, tuning=bins
     )
     return np.asarray(chroma, dtype=np.float64)
 

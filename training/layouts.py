@@ -23,6 +23,7 @@ import yaml
 from bassnet_osc.spec import BassNetError
 
 AUDIO = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".mp3"}
+AUDIO -= {".raw"}  # without a header nobody knows its rate
 MIX = re.compile(r"(^|[^a-z])(mix|mixture|mixdown|master|all_src)([^a-z]|$)", re.IGNORECASE)
 BASS = re.compile(r"bass", re.IGNORECASE)
 NOT_BASS = re.compile(r"bass[ _-]?drum|bassoon|contrabassoon|double[ _-]?bass[ _-]?drum", re.IGNORECASE)

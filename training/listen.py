@@ -104,10 +104,8 @@ def write_sounds(folder: Path, number: int, heard: Heard, bundle: Bundle) -> str
         write_audio(folder / file, _together(mix, bass), rate)
         links.append(f"[{name}]({file})")
     z = ", ".join("({:.2f}, {:.2f})".format(*point) for point in dict.fromkeys(heard.z[INFERRED]))
-    return (
-        f"{heard.song.name}, mix and bass: {', '.join(links)}. Inferred z: {z}; home: "
-        "({:.2f}, {:.2f}).".format(*bundle.z_home)
-    )
+    home = "({:.2f}, {:.2f})".format(*bundle.z_home)
+    return f"{heard.song.name}, mix and bass: {', '.join(links)}. Inferred z: {z}; home: {home}."
 
 
 def _together(mix: Audio, bass: Audio) -> Audio:
@@ -117,7 +115,12 @@ def _together(mix: Audio, bass: Audio) -> Audio:
 
 def check_out(out: Path) -> None:
     """Raises BassNetError where --out is something else than a report, an empty folder or new."""
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / REPORT).is_file())):
+    kinds = {".md", ".json", ".png", ".flac"}
+    is_report = (out / REPORT).is_file() and (out / RESULTS).is_file()
+    if out.exists() and (
+        not out.is_dir()
+        or (any(out.iterdir()) and not (is_report and {path.suffix for path in out.iterdir()} <= kinds))
+    ):
         raise BassNetError(
             f"--out must be new, empty or a report; {out} holds something else: choose another"
         )

@@ -2,9 +2,9 @@
 
     python -m training.low_piano --songs 20 --out data/low-piano
 
-Charts, tempi and basses are those of groove songs of the test split, with seeds of their own; in place of the
-band a piano strikes the root and what of the chord lies within an octave above it, from E1 on, every beat.
-They are for testing alone: wide kernels blur what narrow ones hear late.
+Charts, tempi and basses are those of groove songs of the validation split, with seeds of their own; in place
+of the band a piano strikes the root and what of the chord lies within an octave above it, on every beat.
+They choose windows: wide kernels blur what narrow ones hear late.
 
 Flow: grooves ◀ low_piano.
 """
@@ -28,7 +28,7 @@ from training.mma import library
 from training.render_midi import Note, Part, fluidsynth, midi_file, soundfont
 
 DATA_SET, NUMBER = "low-piano", 101  # its name, and its number in the seed
-SPLIT = "test"
+SPLIT = "validation"  # they help to choose a window
 LOWEST = 28  # MIDI pitch: roots lie in the octave from here on
 PIANO = 0  # General MIDI, counted from zero
 VELOCITIES = (60, 110)

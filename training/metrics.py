@@ -1,8 +1,7 @@
 """Metrics of a trained model on test songs: Table 1's cross-entropies, Table 2's classifier, the pitch in z.
 
 Test songs have seeds of their own and choose nothing: classifiers and regressions are fitted on the first
-half of them and scored on the second half; the places of the patterns, which are shipped, are found on other
-songs.
+half of them and scored on the second half.
 
 Flow: subject, places, ceiling ◀ metrics ◀ evaluate, figures, export.
 """

@@ -63,7 +63,12 @@ def play(bars: Sequence[Bar], grooves: Sequence[Groove], tempo_bpm: float, seed:
         sheet.write_text(_sheet(bars, grooves, tempo_bpm, seed))
         command = ["mma", str(sheet), "-f", str(midi)]
         # A session of its own: Ctrl-C reaches Python alone, which then ends in order.
-        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, start_new_session=True)
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, start_new_session=True)
+        except subprocess.TimeoutExpired:
+            raise BassNetError(
+                f"MMA must play a song within {TIMEOUT_S:g} s; it did not: leave the machine to it"
+            ) from None
         if done.returncode or not midi.is_file():
             complaint = " ".join((done.stdout + done.stderr).decode(errors="replace").split())
             names = ", ".join(sorted({groove.name for groove in grooves}))

@@ -129,8 +129,8 @@ def open_row(path: Path) -> tuple[Row, Subject]:
 
 def settings(config: dict[str, Any], spec: Spec, songs: int) -> dict[str, Any]:
     """All that rows of one pool have in common, by name: config and spec, parts as 'weights.kl'."""
-    parts = {"weights": config["weights"], **spec.to_dict()}
-    named = {f"{part}.{name}": value for part, fields in parts.items() for name, value in fields.items()}
+    parts = ({"weights": config["weights"]} | spec.to_dict()).items()
+    named = {f"{part}.{name}": value for part, fields in parts for name, value in fields.items()}
     plain = {name: value for name, value in config.items() if name not in {"weights", *FREE_IN_POOL}}
     return {"songs": songs, **LATER, **plain, **named}
 
@@ -222,7 +222,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def latents_path(data: Path, row: Row) -> Path:
-    """Where a row's latents lie: not committed, made again when they are missing."""
+    """Where a row's latents lie, which are made again when they are missing."""
     return data / "latents" / f"{row.name}-{row.sha256[:12]}-{METRICS_VERSION}.npz"
 
 

@@ -27,6 +27,7 @@ import soxr
 from tqdm import tqdm
 
 from bassnet_osc.spec import BassNetError, CqtSpec
+from training.data_sets import DATA_SETS
 from training.generate import run, write_song
 from training.layouts import Stems, find_songs
 from training.song_audio import Audio, write_audio
@@ -34,6 +35,7 @@ from training.song_audio import Audio, write_audio
 BLOCK_S = 10.0  # seconds that are read at once
 SILENCE_DBFS = -60.0  # a stem that is nowhere louder is silent
 SHORTEST_S = 10.0  # of a song: below it there are no neighbours within 5 s to choose from
+RESERVED = (*DATA_SETS, "groove", "low-piano")  # songs of these names have a licence of their own
 SPLITS = ("train", "validation", "test")
 HELD_OUT = 0.1  # share of the songs in each of validation and test, at least one song
 
@@ -122,40 +124,41 @@ def _safe(name: str) -> str:
     return re.sub(r"\W+", "-", name).strip("-") or "song"
 
 
-def places(songs: Sequence[Stems], root: Path, out: Path) -> dict[Path, Stems]:
-    """Where each song goes; a tenth of them, at least one each, to validation and to test, by their names.
-
-    A song that is there already stays in its split. Raises BassNetError for fewer than three songs.
-    """
+def named(songs: Sequence[Stems], root: Path) -> dict[str, Stems]:
+    """The songs by the names of their folders to be; raises BassNetError for fewer than three of them."""
     if len(songs) < len(SPLITS):
         raise BassNetError(f"--songs must hold three songs at least; got {len(songs)}: add some")
     names = {_safe(str(song.folder.relative_to(root))): song for song in songs}
     if len(names) < len(songs):
         raise BassNetError(f"song folders must have different names; {root} has some alike: rename them")
-    held_out = max(1, round(HELD_OUT * len(songs)))
-    known = {path.name: path.parent.name for path in out.glob("*/*/") if path.parent.name in SPLITS}
-    quota = {split: held_out - list(known.values()).count(split) for split in SPLITS[1:]}
-    splits = {}
-    for name in sorted(names, key=lambda name: zlib.crc32(name.encode())):
-        split = known.get(name) or next((split for split, left in quota.items() if left > 0), SPLITS[0])
-        if name not in known and split in quota:
-            quota[split] -= 1
-        splits[name] = split
-    return {out / splits[name] / name: song for name, song in names.items()}
+    return names
 
 
 def prepare_all(root: Path, out: Path) -> tuple[float, list[str]]:
-    """Prepares what is missing; returns the hours of music that are new and what could not be used."""
-    targets = {
-        folder: song for folder, song in places(find_songs(root), root, out).items() if not folder.exists()
-    }
+    """Prepares what is missing; returns the hours of music that are new and what could not be used.
+
+    A tenth of the songs, one at least, goes to each of validation and test, by the order of their names'
+    hashes; one that cannot be used takes nobody's place. What is there already stays in its split.
+    """
+    if out.name in RESERVED:
+        raise BassNetError(f"--out must not be named like {', '.join(RESERVED)}; got {out}: rename it")
+    songs = named(find_songs(root), root)
+    known = {path.name: path.parent.name for path in out.glob("*/*/") if path.parent.name in SPLITS}
+    held_out = max(1, round(HELD_OUT * len(songs)))
+    quota = {split: held_out - list(known.values()).count(split) for split in SPLITS[1:]}
+    new = sorted(songs.keys() - known.keys(), key=lambda name: zlib.crc32(name.encode()))
     seconds, refused = 0.0, []
-    for folder, song in tqdm(sorted(targets.items()), unit="song", desc="stems", disable=None):
+    for name in tqdm(new, unit="song", desc="stems", disable=None):
+        split = next((split for split, left in quota.items() if left > 0), SPLITS[0])
+        folder = out / split / name
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
-            seconds += prepare(song, folder, out.name)
+            seconds += prepare(songs[name], folder, out.name)
         except BassNetError as error:
             refused.append(str(error))
+            continue
+        if split in quota:
+            quota[split] -= 1
     return seconds / 3600, refused
 
 
@@ -171,6 +174,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hours, refused = prepare_all(args.songs, args.out)
         sys.stdout.write("".join(f"left out: {reason}\n" for reason in refused))
         sys.stdout.write(f"{hours:.2f} hours of music prepared in {args.out}\n")
+        if empty := [split for split in SPLITS if not any((args.out / split).glob("*/truth.json"))]:
+            raise BassNetError(
+                f"each split must have a song; {', '.join(empty)} got none: add songs, start again"
+            )
 
     return run(prepare_and_tell)
 

@@ -1,4 +1,4 @@
-"""Compares models on test songs they were not trained on: windows, kernel widths, whatever they differ in.
+"""Compares models on songs they were not trained on: windows, kernel widths, whatever they differ in.
 
     python -m training.sweep runs/groove-* --data data/groove --data data/low-piano --out training/SWEEP.md
 
@@ -23,6 +23,7 @@ from training.metrics import loss_metrics, observe
 from training.places import evaluation_places
 from training.subject import load_subject
 
+SPLIT = "validation"  # test songs choose nothing
 COLUMNS = {
     "f0": "loss_f0_finest",
     "level": "loss_level_finest",
@@ -31,9 +32,10 @@ COLUMNS = {
 }
 HEAD = """# What windows and kernels do
 
-Models that differ in their window a/b or in gamma alone, trained by the commands below, on test songs whose
-styles were not trained on. f0, level and onset: cross-entropies of Eq. 10 (z is the mean of its posterior),
-finest channel; pitch: share of voiced finest steps whose f0 is right within a third of a semitone. Written by
+Models that differ in their window a/b or in gamma alone, trained by the commands below, on validation songs,
+whose styles were not trained on: test songs choose nothing. f0, level and onset: cross-entropies of Eq. 10 (z
+is the mean of its posterior), finest channel; pitch: share of voiced finest steps whose f0 is right within a
+third of a semitone. Written by
 
 ```sh
 python -m training.sweep ... --data ... --out training/SWEEP.md
@@ -52,7 +54,7 @@ def row(checkpoint: Path, data: Sequence[Path]) -> tuple[list[str], str]:
         str(values["step"]),
     ]
     for folder in data:
-        songs = load_songs(folder / "test", spec)
+        songs = load_songs(folder / SPLIT, spec)
         places = evaluation_places(songs, spec)
         found: dict[str, Any] = loss_metrics(songs, places, observe(subject, songs, places, str(checkpoint)))
         cells += [f"{found[metric]:.3f}" for metric in COLUMNS.values()]
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.sweep", description="Compare models.")
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs")
     parser.add_argument(
-        "--data", action="append", type=Path, required=True, help="folder with test/, or several"
+        "--data", action="append", type=Path, required=True, help="folder with validation/, or several"
     )
     parser.add_argument("--out", type=Path, help="Markdown file; default: printed")
     args = parser.parse_args(arguments)
