@@ -62,6 +62,7 @@ def test_the_true_bass_agrees_with_itself() -> None:
         assert told[name] == 1.0, name
     assert told["notes_per_second"] == 2.0
     assert told["register"] == 36.0
+    assert told["on_root"] == pytest.approx(60 / 90)
 
 
 def test_a_fifth_above_is_a_chord_tone_and_another_pitch_class() -> None:
@@ -69,7 +70,7 @@ def test_a_fifth_above_is_a_chord_tone_and_another_pitch_class() -> None:
     told = fit(fifth, true, harmony((C_MAJOR, 100), scale=SCALE))
     assert told["pitch_class"] == 0.0 and told["octave"] is None
     assert told["chord_tones"] == told["scale_tones"] == 1.0
-    assert told["register"] == 43.0
+    assert told["register"] == 43.0 and told["on_root"] == 0.0
 
 
 def test_an_octave_above_is_the_same_pitch_class_alone() -> None:

@@ -35,7 +35,8 @@ are equal; **octave**: share of these in which the octave is, too.
 - **coverage**: share of the true bass's sounding frames in which the system sounds; **sounding F1** weighs \
 that with how often it sounds where the true bass does not.
 - **chord tones, scale tones**: share of the system's sounding frames whose pitch class is one of the \
-sounding chord or of the scale.
+sounding chord or of the scale; **on the root**: of its root. The true bass's is what a player of every \
+chord's root would have in the first column.
 - **onset F1**: mir_eval's; each onset is matched once. **register**: median pitch.
 - **time from a chord change**: to the first 50 ms at the pitch class which the true bass first begins in \
 that chord, over the changes before which the system was not there already.

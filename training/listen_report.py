@@ -23,6 +23,7 @@ COLUMNS = {
     "coverage": "coverage",
     "voiced_f1": "sounding F1",
     "chord_tones": "chord tones",
+    "on_root": "on the root",
     "scale_tones": "scale tones",
     "onset_f1": f"onset F1, {1000 * ONSET_WINDOW_S:.0f} ms",
     "notes_per_second": "notes/s",
@@ -173,11 +174,9 @@ def _shares(place: dict[str, Any]) -> Array:
 
 
 def density_ratio(sweep: dict[str, Any]) -> float:
-    """The highest note density of the places over the lowest; infinite where one alone plays nothing."""
-    densities = [place["notes_per_second"] for place in sweep["places"]]
-    if not max(densities):
-        return 1.0
-    return max(densities) / min(densities) if min(densities) else math.inf
+    """The highest note density of the places over the lowest, silent ones left out."""
+    densities = [place["notes_per_second"] for place in sweep["places"] if place["notes_per_second"]]
+    return max(densities) / min(densities) if densities else 1.0
 
 
 def mode_shift(sweep: dict[str, Any]) -> str:

@@ -98,6 +98,7 @@ def fit(played: Line, truth: Line, harmony: Harmony) -> dict[str, float | None]:
         "voiced_f1": voiced_f1(played, truth),
         "coverage": coverage(played, truth),
         "chord_tones": share_within(played, harmony.chord),
+        "on_root": _share(played.pitch_class == harmony.root, played.sounding & (harmony.root >= 0)),
         "scale_tones": share_within(played, harmony.scale),
         "onset_f1": onset_f1(played, truth),
         "notes_per_second": notes_per_second(played),
