@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from songs import tiny, write_data
@@ -270,15 +269,3 @@ def test_it_says_what_it_needs(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         command.main(arguments)
     assert stop.value.code == 2
-
-
-def test_songs_without_a_known_data_set_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Their patterns mean another thing in every song: a classifier of them would be nonsense."""
-    songs = [SimpleNamespace(truth={"data_set": "groove"})]
-    monkeypatch.setattr(command, "load_subject", lambda path: (SimpleNamespace(spec=None), None))
-    monkeypatch.setattr(command, "load_songs", lambda folder, spec: songs)
-    assert command.main(["--checkpoint", "x.pt", "--data", str(tmp_path)]) == 2
-    error = capsys.readouterr().err
-    assert "whose patterns mean the same in every song; got groove" in error and error.count("\n") == 1

@@ -75,6 +75,8 @@ def played(**values: list[float]) -> Played:
 def test_only_a_clear_difference_has_a_name() -> None:
     assert chosen(played()) == {}
     assert chosen(played(notes_per_s=[2.0, 0.5, 6.0])) == {"sparse": 1, "busy": 2}
+    both = played(notes_per_s=[2.0, 0.5, 6.0], pitch=[40.0, 40.0, 50.0])
+    assert chosen(both) == {"sparse": 1, "busy": 2}  # the first name counts
     assert chosen(played(notes_per_s=[2.0, 2.0, 2.0 * CLEAR_FACTOR - 0.01])) == {}
     assert chosen(played(pitch=[40.0, 41.9, 33.0])) == {"low": 2}
     assert chosen(played(root=[0.9, 0.5, 0.1])) == {"root": 0, "moving": 2}
@@ -131,8 +133,9 @@ def test_names_are_where_the_bass_does_so(monkeypatch: pytest.MonkeyPatch) -> No
     found = z_places(Bassist(), data)
     assert next(iter(found)) == "typical"
     assert found["busy"][0] > 1 and found["sparse"][0] < -2
-    assert found["high"][1] > 0 and found["fifth"][0] > 1 and found["moving"][0] > 1
     assert "root" not in found  # nearly everywhere
+    named = [tuple(place) for name, place in found.items() if name != "typical"]
+    assert len(set(named)) == len(named)  # a place has one name
     assert characters(Bassist(), data) == found
 
 
