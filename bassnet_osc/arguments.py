@@ -11,7 +11,9 @@ from pathlib import Path
 
 from bassnet_osc import __version__
 from bassnet_osc.bundle import DEFAULT, PROVIDERS
+from bassnet_osc.sound import DEFAULT_SOUND
 from bassnet_osc.spec import HOST, PORT
+from bassnet_osc.timbres import TIMBRES
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -48,6 +50,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="IP",
         help="another machine that is heard, one option each; needed when --host is not this machine's own",
     )
+    _add_sound(serve)
     _add_model(serve)
     serve.add_argument(
         "--provider",
@@ -93,11 +96,9 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "(T: triplets), counted from the start of the mix; needs --bpm",
     )
     render.add_argument(
-        "--octave", type=int, default=0, metavar="N", help="octaves up, or down if negative: sound and notes"
-    )
-    render.add_argument(
         "--plot", type=_path, metavar="FILE", help="draw the bass too, as a PNG of 1600 x 900"
     )
+    _add_sound(render)
     _add_model(render)
 
 
@@ -115,6 +116,35 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     commands.add_parser("models", help="list what is installed")
+
+
+def _add_sound(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--timbre",
+        default=DEFAULT_SOUND.timbre,
+        metavar="NAME",
+        help=f"{', '.join(TIMBRES)} (default: %(default)s)",
+    )
+    command.add_argument(
+        "--octave",
+        type=int,
+        default=DEFAULT_SOUND.octave,
+        metavar="N",
+        help="octaves up, or down if negative: sound and notes",
+    )
+    command.add_argument(
+        "--tuning",
+        type=float,
+        default=DEFAULT_SOUND.tuning_hz,
+        metavar="HZ",
+        help="pitch of the A that is 440 Hz for the model, 400 to 480; the sound alone",
+    )
+    command.add_argument(
+        "--gate",
+        type=float,
+        metavar="DB",
+        help="level below which notes end, -46 to 0 (default: where the model has it)",
+    )
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bassnet_osc.arguments import parse
+from bassnet_osc.sound import Sound
 from bassnet_osc.spec import BassNetError
 
 if TYPE_CHECKING:
@@ -58,12 +59,17 @@ def _serve(arguments: argparse.Namespace) -> None:
     from bassnet_osc.server import Running, run
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    sound = _sound(arguments)
     bundle = Bundle.load(arguments.model, arguments.provider)
 
     def announce(running: Running) -> None:
         print(f"{_ledger(bundle)}\nlistening on {running.host}:{running.port}, Ctrl-C ends it", flush=True)
 
-    run(bundle, arguments.host, arguments.port, announce, arguments.allow)
+    run(bundle, arguments.host, arguments.port, announce, arguments.allow, sound)
+
+
+def _sound(arguments: argparse.Namespace) -> Sound:
+    return Sound(arguments.timbre, arguments.octave, arguments.tuning, arguments.gate)
 
 
 def _ledger(bundle: Bundle) -> str:
@@ -96,7 +102,7 @@ def _render(arguments: argparse.Namespace) -> None:
         model=arguments.model,
         bpm=arguments.bpm,
         grid=arguments.quantise,
-        octave=arguments.octave,
+        sound=_sound(arguments),
     )
     for path, rate in done.resampled.items():
         print(f"{path}: {rate} Hz, resampled to {done.sample_rate} Hz")

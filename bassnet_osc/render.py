@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -21,13 +21,13 @@ from bassnet_osc.audio_files import Audio, BassFile, Mix, check_output, check_so
 from bassnet_osc.bundle import DEFAULT, Bundle
 from bassnet_osc.frames import Frames
 from bassnet_osc.latent import Z, read_z_csv
-from bassnet_osc.notes import BPM, HIGHEST_PITCH, beat_us, notes_from_frames, shift_octaves, write_midi
+from bassnet_osc.notes import BPM, beat_us, notes_from_frames, shift_octaves, write_midi
 from bassnet_osc.quantise import quantise, step_ticks
+from bassnet_osc.sound import DEFAULT_SOUND, Sound
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.voice import Voice
 
 THREADS = min(2, os.cpu_count() or 1)  # of the model, where nobody waits for a block; the sound is the same
-HIGHEST_OCTAVE = HIGHEST_PITCH // 12  # no note can be moved further, up or down
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,11 @@ class Rendered:
     merged: int  # notes that are not in the MIDI file, because a louder one took their line of the grid
 
 
-def aligned(
-    voice: Voice, blocks: Iterable[Audio], played: Callable[[Frames], Frames] = lambda frames: frames
-) -> Iterator[Audio]:
-    """The bass without its latency: as long as the mix, time t of the one belongs to time t of the other.
-
-    `played` gives the frames to play for those that were heard.
-    """
+def aligned(voice: Voice, blocks: Iterable[Audio]) -> Iterator[Audio]:
+    """The bass without its latency: as long as the mix, time t of the one belongs to time t of the other."""
     early = voice.latency_samples
     for block in chain(blocks, [np.zeros(early, np.float32)]):
-        voice.accept(played(voice.hear(block)))
+        voice.accept(voice.hear(block))
         bass, _ = voice.play(len(block))
         dropped = min(early, len(bass))
         early -= dropped
@@ -70,27 +65,27 @@ def render(
     model: str = DEFAULT,
     bpm: float | None = None,
     grid: str | None = None,
-    octave: int = 0,
+    sound: Sound = DEFAULT_SOUND,
 ) -> Rendered:
     """Renders the sum of `mixes` to `bass`; the outputs appear all at the end or not at all.
 
-    The bass, its notes and the picture are `octave` octaves higher than the model has it. The MIDI file alone
+    The octave and the gate of `sound` are those of the bass, its notes and the picture. The MIDI file alone
     has the tempo `bpm` and its notes on the `grid`, one of quantise.STEPS_PER_BEAT.
 
     Raises BassNetError on any bad input, before the model is loaded wherever the headers tell.
     """
     outputs = [path for path in (bass, midi, picture) if path is not None]
     _check_files([*mixes, z_file] if z_file is not None else mixes, outputs, bass, picture)
-    _check_notes(midi, bpm, grid, octave)
+    _check_notes(midi, bpm, grid)
     mix = Mix(mixes)
     bundle = Bundle.load(model, threads=THREADS)
     curve = z_curve(z, z_file, bundle)
     with ExitStack() as stack:
         parts = {path: stack.enter_context(whole(path)) for path in outputs}
         started = time.perf_counter()
-        voice, frames, peak = _write_bass(mix, bundle, curve, octave, parts[bass], bass)
+        voice, frames, peak = _write_bass(mix, bundle, curve, sound, parts[bass], bass)
         took_s = time.perf_counter() - started
-        notes = shift_octaves(notes_from_frames(frames, bundle.spec), octave)
+        notes = shift_octaves(notes_from_frames(frames, bundle.spec), sound.octave)
         written = notes if grid is None or bpm is None else quantise(notes, bundle.spec, bpm, grid)
         if midi is not None:
             write_midi(parts[midi], written, bundle.spec.cqt.frame_rate, BPM if bpm is None else bpm)
@@ -119,7 +114,7 @@ def _check_files(inputs: list[Path], outputs: list[Path], bass: Path, picture: P
         raise BassNetError(f"{picture}: the picture is a PNG: let its name end in .png")
 
 
-def _check_notes(midi: Path | None, bpm: float | None, grid: str | None, octave: int) -> None:
+def _check_notes(midi: Path | None, bpm: float | None, grid: str | None) -> None:
     if bpm is not None:
         beat_us(bpm)  # refuses what is no tempo
     if grid is not None:
@@ -128,10 +123,6 @@ def _check_notes(midi: Path | None, bpm: float | None, grid: str | None, octave:
             raise BassNetError(f"a grid must have a tempo; got {grid} alone: add --bpm and the mix's BPM")
     if bpm is not None and midi is None:
         raise BassNetError("a tempo must have a MIDI file to go into; got none: add --midi FILE")
-    if abs(octave) > HIGHEST_OCTAVE:
-        raise BassNetError(
-            f"octave must lie in -{HIGHEST_OCTAVE} .. {HIGHEST_OCTAVE}; got {octave}: choose e.g. -1"
-        )
 
 
 def z_curve(z: str | None, z_file: Path | None, bundle: Bundle) -> Z:
@@ -154,16 +145,11 @@ def parse_z(text: str, limit: float) -> tuple[float, float]:
 
 
 def _write_bass(
-    mix: Mix, bundle: Bundle, z: Z, octave: int, part: Path, path: Path
+    mix: Mix, bundle: Bundle, z: Z, sound: Sound, part: Path, path: Path
 ) -> tuple[Voice, Frames, float]:
     """Streams the mix through a voice into `part`; gives back the voice, the frames it heard and the peak."""
     heard = [Frames.empty(0)]
-    voice = Voice(bundle, mix.sample_rate, z)
-
-    def played(frames: Frames) -> Frames:
-        heard.append(frames)
-        return replace(frames, f0_hz=frames.f0_hz * 2.0**octave)
-
+    voice = Voice(bundle, mix.sample_rate, z, on_frames=heard.append, sound=sound)
     progress = tqdm(
         desc=path.name,
         total=mix.n_samples / mix.sample_rate,
@@ -172,7 +158,7 @@ def _write_bass(
     )
     peak = 0.0
     with progress, BassFile(part, path, mix.sample_rate) as file:
-        for block in aligned(voice, mix.blocks(), played):
+        for block in aligned(voice, mix.blocks()):
             file.write(block)
             peak = max(peak, float(np.abs(block).max(initial=0.0)))
             progress.update(len(block) / mix.sample_rate)

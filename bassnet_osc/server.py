@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from bassnet_osc.addresses import ADDRESSES
 from bassnet_osc.engine import Engine
 from bassnet_osc.session import MakeVoice
+from bassnet_osc.sound import DEFAULT_SOUND, Sound
 from bassnet_osc.spec import HOST, RECEIVE_BUFFER, BassNetError
 from bassnet_osc.switchboard import Switchboard
 
@@ -63,7 +64,12 @@ class Door(asyncio.DatagramProtocol):
 
 
 def run(
-    bundle: Bundle, host: str, port: int, on_ready: Callable[[Running], None], allow: Sequence[str] = ()
+    bundle: Bundle,
+    host: str,
+    port: int,
+    on_ready: Callable[[Running], None],
+    allow: Sequence[str] = (),
+    sound: Sound = DEFAULT_SOUND,
 ) -> None:
     """Serves until Ctrl-C, SIGTERM or `Running.stop`. `on_ready` is called once the model is warm.
 
@@ -74,7 +80,7 @@ def run(
 
     sys.setswitchinterval(SWITCH_INTERVAL)
     with contextlib.suppress(KeyboardInterrupt):  # where signals cannot be handled by the loop
-        asyncio.run(serve(bundle, partial(Voice, bundle), host, port, on_ready, allow))
+        asyncio.run(serve(bundle, partial(Voice, bundle, sound=sound), host, port, on_ready, allow))
 
 
 async def serve(

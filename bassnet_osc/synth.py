@@ -19,24 +19,13 @@ import numpy.typing as npt
 from bassnet_osc.frames import Array, Frames
 from bassnet_osc.onsets import OnsetGate
 from bassnet_osc.spec import BassNetError, Spec
+from bassnet_osc.timbres import DEFAULT_TIMBRE, HARMONIC, MAX_HARMONICS, TIMBRES, Timbre
 
 BAND_HZ, BAND_SHARE = 5000.0, 0.45  # Hz; share of the sample rate: no harmonic sounds above either
 FADE_SHARE = 0.8  # harmonics fade from this share of the band's limit up to the limit
-MAX_HARMONICS = 250  # BAND_HZ over 20 Hz, lower than any bass
 
 RISE_S = 0.003  # a pluck fades in, and the tone that it ends fades out, in this time
 CONCEAL_DB_PER_FRAME = 0.5  # how fast a tone dies away that goes on without its frames
-
-# What the harmonics weigh before they are scaled to the frame's level; compared with a fingered bass.
-PICKUP = 0.21  # share of the string between bridge and pickup: combs the spectrum
-BODY_HZ, BODY_PER_F0 = 150.0, 1.5  # the tone that stays rolls off above BODY_HZ + BODY_PER_F0 f0 ...
-BODY_SLOPE = 3.5  # ... as this power of the frequency
-PLUCK_HZ = 1500.0  # the brightness of the pluck rolls off above this
-PLUCK_SHARE = 0.8  # weight of the pluck beside the tone that stays
-PLUCK_DECAY_S, PLUCK_DECAY_HZ = 0.2, 1500.0  # it decays in this time at 0 Hz, in half of it at this f
-
-_HARMONIC = np.arange(1, MAX_HARMONICS + 1, dtype=np.float64)
-_COMB = np.sin(np.pi * PICKUP * _HARMONIC) / np.sin(np.pi * PICKUP)
 
 
 @dataclass(frozen=True)
@@ -55,6 +44,7 @@ class _State:
     frame: int
     f0_hz: float
     level_db: float
+    loudest_db: float  # highest level since the last attack
     age: int  # frames since the last attack
     tone: _Tone | None  # what sounds from this frame on, None for silence
     tail: _Tone | None  # what the attack at this frame ends
@@ -67,9 +57,10 @@ class Synth:
     and may pass 1 at levels near 0 dBFS.
     """
 
-    def __init__(self, sample_rate: int, spec: Spec) -> None:
+    def __init__(self, sample_rate: int, spec: Spec, timbre: Timbre = TIMBRES[DEFAULT_TIMBRE]) -> None:
         self._sample_rate = sample_rate
         self._spec = spec
+        self.timbre = timbre  # may be changed between frames
         self._limit_hz = min(BAND_HZ, BAND_SHARE * sample_rate)
         self._gate = OnsetGate(spec.descriptor)
         self.reset()
@@ -103,7 +94,7 @@ class Synth:
     def conceal(self, n_frames: int) -> Frames:
         """Frames to process in place of missing ones: the tone goes on, dying away. Changes no state."""
         floor_db, gate_db = self._spec.descriptor.level_floor_db, self._spec.descriptor.gate_off_db
-        last = self._state or _State(-1, math.nan, floor_db, 0, None, None)
+        last = self._state or _State(-1, math.nan, floor_db, floor_db, 0, None, None)
         level_db = last.level_db - CONCEAL_DB_PER_FRAME * np.arange(1, n_frames + 1)
         f0_hz = np.where(level_db < gate_db, math.nan, last.f0_hz)
         return Frames(last.frame + 1, f0_hz, np.maximum(level_db, floor_db), np.zeros(n_frames))
@@ -112,29 +103,30 @@ class Synth:
         """Moves on to the next frame; the audio of the interval up to it, none for the very first."""
         last, voiced = self._state, not math.isnan(f0_hz)
         start, age = (last.tone, last.age + 1) if last else (None, 0)
+        loudest_db = max(last.loudest_db, level_db) if last else level_db
         if start is None and voiced and not attack:  # a voice that dropped out comes back within its note
             start = _Tone(f0_hz, 0.0, np.zeros(MAX_HARMONICS))
         if start is None:
             end = None
         elif last and attack:  # the tone before neither glides nor swells towards the one that ends it
-            end = self._reach(start, start.f0_hz, min(level_db, last.level_db), age)
+            end = self._reach(start, start.f0_hz, min(level_db, last.level_db), last.loudest_db, age)
         elif voiced:
-            end = self._reach(start, f0_hz, level_db, age)
+            end = self._reach(start, f0_hz, level_db, loudest_db, age)
         else:
-            end = self._reach(start, start.f0_hz, -math.inf, age)
+            end = self._reach(start, start.f0_hz, -math.inf, loudest_db, age)
         audio = self._interval(last, start, end) if last else np.zeros(0)
         if attack:
-            tone = _Tone(f0_hz, _pluck_phase(f0_hz), self._amplitudes(f0_hz, level_db, 0))
-            self._state = _State(frame, f0_hz, level_db, 0, tone, tail=end)
+            tone = _Tone(f0_hz, _pluck_phase(f0_hz), self._amplitudes(f0_hz, level_db, level_db, 0))
+            self._state = _State(frame, f0_hz, level_db, level_db, 0, tone, tail=end)
         else:
-            self._state = _State(frame, f0_hz, level_db, age, end if voiced else None, tail=None)
+            self._state = _State(frame, f0_hz, level_db, loudest_db, age, end if voiced else None, tail=None)
         return audio
 
-    def _reach(self, start: _Tone, f0_hz: float, level_db: float, age: int) -> _Tone:
+    def _reach(self, start: _Tone, f0_hz: float, level_db: float, loudest_db: float, age: int) -> _Tone:
         """The tone a frame after `start`, its frequency having moved in a straight line."""
         cycles = 0.5 * (start.f0_hz + f0_hz) / self._spec.cqt.frame_rate
         phase = (start.phase + 2.0 * math.pi * cycles) % (2.0 * math.pi)
-        return _Tone(f0_hz, phase, self._amplitudes(f0_hz, level_db, age))
+        return _Tone(f0_hz, phase, self._amplitudes(f0_hz, level_db, loudest_db, age))
 
     def _interval(self, last: _State, start: _Tone | None, end: _Tone | None) -> Array:
         """The samples between two frames. The first RISE_S after an attack pass from `last.tail`."""
@@ -166,19 +158,19 @@ class Synth:
             return np.zeros(len(t))
         sines = _sines(phase, n_harmonics)  # (n_harmonics, n)
         n_full = int(FADE_SHARE * self._limit_hz / max(start.f0_hz, end.f0_hz))
-        sines[n_full:] *= self._band(np.outer(_HARMONIC[n_full:n_harmonics], start.f0_hz + slope * t))
+        sines[n_full:] *= self._band(np.outer(HARMONIC[n_full:n_harmonics], start.f0_hz + slope * t))
         amplitudes = np.stack([start.amplitudes[:n_harmonics], end.amplitudes[:n_harmonics]])
         before, after = np.einsum("jk,kn->jn", amplitudes, sines)
         audio: Array = before + (after - before) * t
         return audio
 
-    def _amplitudes(self, f0_hz: float, level_db: float, age: int) -> Array:
+    def _amplitudes(self, f0_hz: float, level_db: float, loudest_db: float, age: int) -> Array:
         """Amplitudes (MAX_HARMONICS,) of a tone `age` frames after its pluck, scaled to its level.
 
         The fundamental counts whole, so that a tone above the band fades out instead of being turned up.
         """
-        weights = _spectrum(f0_hz, age / self._spec.cqt.frame_rate)
-        heard = weights * self._band(f0_hz * _HARMONIC)
+        weights = self.timbre.weights(f0_hz, age / self._spec.cqt.frame_rate, loudest_db)
+        heard = weights * self._band(f0_hz * HARMONIC)
         heard[0] = weights[0]
         amplitude: float = 10.0 ** (level_db / 20.0)
         return weights * (amplitude / math.sqrt(np.sum(heard**2)))
@@ -188,22 +180,9 @@ class Synth:
         return _smooth_step((self._limit_hz - frequency) / ((1.0 - FADE_SHARE) * self._limit_hz))
 
 
-def _spectrum(f0_hz: float, age_s: float) -> Array:
-    """Weights (MAX_HARMONICS,) of the harmonics, `age_s` after the pluck."""
-    frequency = f0_hz * _HARMONIC
-    body = 1.0 / (1.0 + (frequency / (BODY_HZ + BODY_PER_F0 * f0_hz)) ** BODY_SLOPE)
-    pluck = PLUCK_SHARE / (_HARMONIC * (1.0 + (frequency / PLUCK_HZ) ** 2))
-    decay = np.exp(-age_s * (1.0 + frequency / PLUCK_DECAY_HZ) / PLUCK_DECAY_S)
-    weights: Array = _COMB * (body + pluck * decay)
-    return weights
-
-
 def _pluck_phase(f0_hz: float) -> float:
-    """Where a plucked tone starts: its first pulse comes when it has risen, not up to a period later.
-
-    The comb makes a pair of pulses a period, half of PICKUP before and after the phase's zero.
-    """
-    return -2.0 * math.pi * (0.5 * PICKUP + f0_hz * RISE_S)
+    """Where a plucked tone starts: its first pulse comes when it has risen, not up to a period later."""
+    return -2.0 * math.pi * f0_hz * RISE_S
 
 
 def _sines(phase: Array, n_harmonics: int) -> Array:

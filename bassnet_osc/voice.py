@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from bassnet_osc.frames import Block, Frames
 from bassnet_osc.latent import Z
+from bassnet_osc.onsets import LevelGate
+from bassnet_osc.sound import DEFAULT_SOUND, Sound
 from bassnet_osc.stream import Model, Stream
 from bassnet_osc.synth import Synth
+from bassnet_osc.timbres import TIMBRES
 
 
 class Voice:
@@ -34,12 +38,14 @@ class Voice:
         taper: int | None = None,
         skip: int | None = None,
         on_frames: Callable[[Frames], None] | None = None,
+        sound: Sound = DEFAULT_SOUND,
     ) -> None:
         self.z = z
         self._stream = Stream(model, sample_rate, z, taper, skip)
         self._synth = Synth(sample_rate, model.spec)
         self._samples_per_frame = sample_rate / model.spec.cqt.frame_rate
         self._on_frames = on_frames
+        self.play_as(sound)
         self.latency_samples = self._stream.latency_samples
         self.latency_parts = self._stream.latency_parts
         self._clear()
@@ -54,7 +60,14 @@ class Voice:
         """Back to the state after construction; z is the caller's."""
         self._stream.reset()
         self._synth.reset()
+        self._gate.reset()
         self._clear()
+
+    def play_as(self, sound: Sound) -> None:
+        """Changes the sound, from the next frame on."""
+        self.sound = sound
+        self._synth.timbre = TIMBRES[sound.timbre]
+        self._gate = LevelGate(sound.gate(self._stream.spec.descriptor))
 
     def hear(self, block: Block) -> Frames:
         """The frames that this block (n,) of the mix finishes. Blocks come in order."""
@@ -62,11 +75,18 @@ class Voice:
 
     def accept(self, frames: Frames) -> None:
         """Turns finished frames into sound, but for those whose time has gone out concealed."""
-        frames = frames[max(0, self._next_frame - frames.first) :]
+        frames = self._gated(frames[max(0, self._next_frame - frames.first) :])
         if len(frames):
-            self._sound(frames)
+            self._sound(self.sound.played(frames))
             if self._on_frames:
                 self._on_frames(frames)
+
+    def _gated(self, frames: Frames) -> Frames:
+        """Without a pitch where the level is below the sound's own gate, whatever the onsets say."""
+        if self.sound.gate_db is None:
+            return frames
+        is_open = self._gate.process(frames.level_db, np.zeros(len(frames)))
+        return replace(frames, f0_hz=np.where(is_open, frames.f0_hz, np.nan))
 
     def play(self, n_samples: int) -> tuple[Block, bool]:
         """The next n_samples of output, and whether any of them is concealed."""

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from bassnet_osc import bundle, render
+from bassnet_osc import bundle, render, server
 from bassnet_osc.cli import main
+from bassnet_osc.sound import DEFAULT_SOUND, Sound
 
 
 @pytest.fixture
@@ -115,6 +116,9 @@ def test_bad_input_is_one_line_and_exit_2(
         "bpm must lie in 20 .. 400": [mix, "-o", bass, "--midi", "b.mid", "--bpm", "1000"],
         "add --midi FILE": [mix, "-o", bass, "--bpm", "99"],
         "octave must lie in": [mix, "-o", bass, "--octave", "-99"],
+        "timbre must be one of finger": [mix, "-o", bass, "--timbre", "tuba"],
+        "tuning must lie in 400 .. 480 Hz; got 100": [mix, "-o", bass, "--tuning", "100"],
+        "gate must lie in": [mix, "-o", bass, "--gate", "-99"],
         "must be three numbers": [mix, "-o", bass, "--model", probe_folder, "--z-file", curve],
     }.items():
         assert rule in refused(capsys, "render", *words)
@@ -139,6 +143,24 @@ def test_an_interruption_ends_with_130(
     monkeypatch.setattr(render, "render", interrupted)
     assert main(["render", str(mix), "-o", "bass.wav"]) == 130
     assert capsys.readouterr().err == "bassnet: interrupted\n"
+
+
+def test_both_doors_take_the_whole_sound(mix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[Sound] = []
+
+    def told(*words: object, sound: Sound = DEFAULT_SOUND, **_: object) -> None:
+        played.append(next((word for word in words if isinstance(word, Sound)), sound))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(render, "render", told)
+    monkeypatch.setattr(server, "run", told)
+    monkeypatch.setattr(bundle.Bundle, "load", lambda *_: None)
+    words = ["--timbre", "slap", "--octave", "-1", "--tuning", "442", "--gate", "-30"]
+    for door in (["render", str(mix), "-o", "bass.wav"], ["serve"]):
+        for options in (words, []):
+            assert main([*door, *options]) == 130
+    assert played == [Sound("slap", -1, 442.0, -30.0), Sound()] * 2
+    assert main(["serve", "--timbre", "tuba"]) == 2
 
 
 @pytest.mark.parametrize("words", [[], ["sing"], ["render", "mix.wav"], ["serve", "--port", "70000"]])

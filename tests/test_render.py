@@ -15,6 +15,7 @@ from bassnet_osc import render as render_module
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.presets import live
 from bassnet_osc.render import aligned, parse_z, render
+from bassnet_osc.sound import Sound
 from bassnet_osc.spec import BassNetError, Spec
 from bassnet_osc.voice import Voice
 
@@ -195,11 +196,30 @@ def test_an_octave_moves_sound_and_notes(mix: Path) -> None:
     files = {}
     for z, octave in [("-1,0", 0), ("-1,0", 1), ("1,0", 0), ("1,0", -1)]:
         outputs = [mix.with_name(name) for name in ("bass.wav", "bass.mid", "bass.png")]
-        render([mix], outputs[0], z=z, midi=outputs[1], octave=octave)
+        render([mix], outputs[0], z=z, midi=outputs[1], sound=Sound(octave=octave))
         files[z, octave] = [path.read_bytes() for path in outputs[:2]]
     assert files["-1,0", 1] == files["1,0", 0]
     assert files["1,0", -1] == files["-1,0", 0]
     assert files["1,0", 0] != files["-1,0", 0]
+
+
+def test_timbre_and_tuning_move_the_sound_alone(mix: Path) -> None:
+    files = {}
+    for sound in (Sound(), Sound("sub"), Sound(tuning_hz=415.0)):
+        outputs = [mix.with_name(name) for name in ("bass.wav", "bass.mid")]
+        render([mix], outputs[0], midi=outputs[1], sound=sound)
+        files[sound] = [path.read_bytes() for path in outputs]
+    (plain, notes), *others = files.values()
+    assert all(audio != plain and midi == notes for audio, midi in others)
+
+
+def test_a_gate_ends_sound_and_notes(mix: Path) -> None:
+    soundfile.write(mix, bursts(3.0, 1.0) + 0.05 * bursts(3.0, 2.0), SAMPLE_RATE)  # the second 26 dB fainter
+    bass, midi = mix.with_name("bass.wav"), mix.with_name("bass.mid")
+    for gate_db, n_notes in ((None, 2), (-24.0, 1)):
+        render([mix], bass, midi=midi, sound=Sound(gate_db=gate_db))
+        assert len(notes_in(midi)) == n_notes
+        assert soundfile.read(bass)[0][2 * SAMPLE_RATE :].any() == (n_notes == 2)
 
 
 @pytest.mark.parametrize(
@@ -209,9 +229,8 @@ def test_an_octave_moves_sound_and_notes(mix: Path) -> None:
         ({"grid": "1/8", "bpm": 500.0}, r"bpm must lie in 20 \.\. 400 .*; got 500"),
         ({"grid": "1/5", "bpm": 100.0}, "grid must be one of .*; got '1/5'"),
         ({"bpm": 100.0, "midi": None}, "must have a MIDI file .*: add --midi FILE"),
-        ({"octave": 11}, r"octave must lie in -10 \.\. 10; got 11"),
-        ({"octave": 8}, r"got 8 for notes from 33 to 33: choose -2 \.\. 7"),
-        ({"octave": -3}, r"got -3 for notes from 33 to 33"),
+        ({"sound": Sound(octave=8)}, r"got 8 for notes from 33 to 33: choose -2 \.\. 7"),
+        ({"sound": Sound(octave=-3)}, r"got -3 for notes from 33 to 33"),
     ],
 )
 def test_what_no_music_has_is_refused(mix: Path, arguments: dict[str, Any], message: str) -> None:

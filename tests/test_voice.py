@@ -12,6 +12,7 @@ import pytest
 
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.frames import Frames
+from bassnet_osc.sound import Sound
 from bassnet_osc.voice import Voice
 
 RATES = [8000, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000]
@@ -158,3 +159,51 @@ def test_frames_are_told_in_order_and_once(probe: Bundle, rng: np.random.Generat
     play(voice, rng.standard_normal(24_000).astype(np.float32), 512)
     assert told[0].first == 0
     assert all(a.end == b.first for a, b in pairwise(told))
+
+
+SOUNDS = [Sound("sub"), Sound(octave=-1), Sound(tuning_hz=415.0)]
+
+
+@pytest.mark.parametrize("sound", SOUNDS, ids=["timbre", "octave", "tuning"])
+def test_a_sound_changes_what_is_played_and_nothing_else(
+    probe: Bundle, rng: np.random.Generator, sound: Sound
+) -> None:
+    x = (0.1 * rng.standard_normal(20_000)).astype(np.float32)
+    heard: list[list[Frames]] = [[], []]
+    default = Voice(probe, 48_000, origin, on_frames=heard[0].append)
+    other = Voice(probe, 48_000, origin, on_frames=heard[1].append, sound=sound)
+    one, two = play(default, x, 512), play(other, x, 512)
+    assert np.abs(one - two).max() > 0.1 * np.abs(one).max()
+    np.testing.assert_array_equal(np.flatnonzero(one)[[0, -1]], np.flatnonzero(two)[[0, -1]])
+    assert default.latency_samples == other.latency_samples
+    for mine, its in zip(*heard, strict=True):
+        np.testing.assert_array_equal(mine.f0_hz, its.f0_hz)
+        np.testing.assert_array_equal(mine.level_db, its.level_db)
+
+
+def test_a_gate_silences_what_is_below_it(probe: Bundle) -> None:
+    """Half a second at -18 dB, then one at -37 dB: the second is heard without the gate, silent with it."""
+    tone = np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)
+    x = (np.repeat([0.02, 0.009], 24_000) * tone).astype(np.float32)
+    told: list[Frames] = []
+    plain = play(Voice(probe, 48_000, origin, on_frames=told.append), x, 512)
+    level_db = Frames.join(told).level_db
+    assert level_db[30] > -20.0 and -46.0 < level_db[70] < -35.0
+    told.clear()
+    gated = play(Voice(probe, 48_000, origin, on_frames=told.append, sound=Sound(gate_db=-28.0)), x, 512)
+    np.testing.assert_array_equal(gated[:24_000], plain[:24_000])
+    assert plain[36_000:].all() and not gated[36_000:].any()
+    frames = Frames.join(told)
+    np.testing.assert_array_equal(np.isnan(frames.f0_hz[5:]), frames.level_db[5:] < -28.0)
+
+
+def test_a_sound_can_be_changed_while_it_plays(probe: Bundle, rng: np.random.Generator) -> None:
+    x = (0.1 * rng.standard_normal(48_000)).astype(np.float32)
+    voice, other = Voice(probe, 48_000, origin), Voice(probe, 48_000, origin, sound=Sound("sub", -1))
+    before = play(voice, x[:24_000], 512)
+    voice.play_as(Sound("sub", -1))
+    after = play(voice, x[24_000:], 512)
+    whole = play(Voice(probe, 48_000, origin), x, 512)
+    np.testing.assert_array_equal(before, whole[:24_000])
+    assert np.abs(after - whole[24_000:]).max() > 0.1 * np.abs(whole).max()
+    assert voice.sound == other.sound

@@ -28,6 +28,7 @@ from matplotlib.figure import Figure
 from bassnet_osc.audio_files import whole
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.render import render
+from bassnet_osc.sound import Sound
 from bassnet_osc.spec import BassNetError
 from training.generate import run
 from training.mma_tracks import track_notes
@@ -143,7 +144,7 @@ def study(case: Case, model: str, z: tuple[float, float], name: str, out: Path) 
                 model=model,
                 bpm=case.bpm,
                 grid=GRID if case.metric else None,
-                octave=OCTAVE,
+                sound=Sound(octave=OCTAVE),
             )
         played, _ = soundfile.read(bass, dtype="float32")
     both = mix[: len(played)] + played

@@ -1,0 +1,56 @@
+"""How a bass is played: its timbre, octave, tuning and gate. What is heard and decided stays the same.
+
+Flow: arguments -> cli -> sound ◀ voice, render, server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bassnet_osc.frames import Frames
+from bassnet_osc.spec import A4_HZ, BassNetError, DescriptorSpec
+from bassnet_osc.timbres import DEFAULT_TIMBRE, timbre
+
+HIGHEST_OCTAVE = 10  # MIDI has no more: no note can be moved further, up or down
+LOWEST_TUNING_HZ, HIGHEST_TUNING_HZ = 400.0, 480.0  # more than a semitone to either side of A4_HZ
+LOWEST_GATE_DB = DescriptorSpec.gate_off_db  # below it models are silent already
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What a player chooses; raises BassNetError for what cannot be chosen."""
+
+    timbre: str = DEFAULT_TIMBRE  # a name of timbres.TIMBRES
+    octave: int = 0  # octaves up, or down if negative
+    tuning_hz: float = A4_HZ  # the pitch at which an A of 440 Hz is played
+    gate_db: float | None = None  # notes end below this level; None: where the model has it
+
+    def __post_init__(self) -> None:
+        timbre(self.timbre)  # refuses what is none
+        if abs(self.octave) > HIGHEST_OCTAVE:
+            raise BassNetError(
+                f"octave must lie in -{HIGHEST_OCTAVE} .. {HIGHEST_OCTAVE}; got {self.octave}: choose e.g. -1"
+            )
+        if not LOWEST_TUNING_HZ <= self.tuning_hz <= HIGHEST_TUNING_HZ:
+            raise BassNetError(
+                f"tuning must lie in {LOWEST_TUNING_HZ:g} .. {HIGHEST_TUNING_HZ:g} Hz; got "
+                f"{self.tuning_hz:g}: choose e.g. 442"
+            )
+        if self.gate_db is not None and not LOWEST_GATE_DB <= self.gate_db <= 0.0:
+            raise BassNetError(
+                f"gate must lie in {LOWEST_GATE_DB:g} .. 0 dB; got {self.gate_db:g}: choose e.g. -36"
+            )
+
+    def played(self, frames: Frames) -> Frames:
+        """The frames as the synth gets them: in this octave and tuning."""
+        return replace(frames, f0_hz=frames.f0_hz * (2.0**self.octave * self.tuning_hz / A4_HZ))
+
+    def gate(self, spec: DescriptorSpec) -> DescriptorSpec:
+        """The model's spec with this gate, which opens as far above gate_db as the model's own."""
+        if self.gate_db is None:
+            return spec
+        opens_db = self.gate_db + spec.gate_on_db - spec.gate_off_db
+        return replace(spec, gate_on_db=opens_db, gate_off_db=self.gate_db)
+
+
+DEFAULT_SOUND = Sound()
