@@ -51,6 +51,11 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="another machine that is heard, one option each; needed when --host is not this machine's own",
     )
     _add_sound(serve)
+    serve.add_argument(
+        "--midi-port",
+        metavar="NAME",
+        help="play the notes on this MIDI port as well, a new one where there is none (extra: midi)",
+    )
     _add_model(serve)
     serve.add_argument(
         "--provider",

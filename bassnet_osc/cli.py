@@ -65,7 +65,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     def announce(running: Running) -> None:
         print(f"{_ledger(bundle)}\nlistening on {running.host}:{running.port}, Ctrl-C ends it", flush=True)
 
-    run(bundle, arguments.host, arguments.port, announce, arguments.allow, sound)
+    run(bundle, arguments.host, arguments.port, announce, arguments.allow, sound, arguments.midi_port)
 
 
 def _sound(arguments: argparse.Namespace) -> Sound:

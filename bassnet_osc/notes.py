@@ -149,6 +149,12 @@ class NoteTracker:
         self._next = frames.end
         return notes
 
+    @property
+    def sounding(self) -> Note | None:
+        """The note that sounds at the newest frame, as far as it is known."""
+        note = self._open
+        return None if note is None or note.end is not None else self._note(note, self._next)
+
     def flush(self) -> list[Note]:
         """The note that still sounds at the end of the signal, if any; then as after construction."""
         notes = self._end(self._next)
@@ -187,10 +193,12 @@ class NoteTracker:
         note, self._open = self._open, None
         if note is None:
             return []
+        return [self._note(note, frame if note.end is None else note.end)]
+
+    def _note(self, note: _OpenNote, end: int) -> Note:
         pitch = round(note.pitch)
         velocity = round(127 * self._descriptor.db_to_level(note.level_db))
-        end = frame if note.end is None else note.end
-        return [Note(note.start, end, pitch, note.pitch - pitch, max(1, velocity))]
+        return Note(note.start, end, pitch, note.pitch - pitch, max(1, velocity))
 
 
 def beat_us(bpm: float) -> int:

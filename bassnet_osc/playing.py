@@ -17,6 +17,7 @@ from bassnet_osc.take import Answer, Take
 if TYPE_CHECKING:
     from bassnet_osc.engine import Engine
     from bassnet_osc.frames import Frames
+    from bassnet_osc.voice import Voice
 
 
 class Timer(Protocol):
@@ -60,7 +61,7 @@ class Playing:
         voice = session.voice
         inputs, answers = session.receive(seq, block, now)
         if session.voice is not voice:
-            self._engine.forget(voice)
+            self._forget(voice)
         self._go_on(session, inputs, answers)
 
     def restart(self, session: Session) -> None:
@@ -68,14 +69,20 @@ class Playing:
         voice = session.voice
         owed = session.restart()
         self._engine.forget(voice)
+        if session.voice is not voice:
+            voice.close()
         self._go_on(session, [], owed)
 
     def end(self, session: Session) -> None:
         """Frees what the session held."""
         session.take = None  # what is being heard for it comes to nothing
-        self._engine.forget(session.voice)
+        self._forget(session.voice)
         if session in self._timers:
             self._timers.pop(session).cancel()
+
+    def _forget(self, voice: Voice) -> None:
+        self._engine.forget(voice)
+        voice.close()
 
     def _go_on(self, session: Session, inputs: list[Block], answers: list[Answer]) -> None:
         """Has the inputs heard, sends the answers, and looks again when something is due."""

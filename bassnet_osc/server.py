@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from bassnet_osc.addresses import ADDRESSES
 from bassnet_osc.engine import Engine
+from bassnet_osc.latent import LiveZ
+from bassnet_osc.midi_port import MidiPort
 from bassnet_osc.session import MakeVoice
 from bassnet_osc.sound import DEFAULT_SOUND, Sound
 from bassnet_osc.spec import HOST, RECEIVE_BUFFER, BassNetError
@@ -70,17 +72,34 @@ def run(
     on_ready: Callable[[Running], None],
     allow: Sequence[str] = (),
     sound: Sound = DEFAULT_SOUND,
+    midi_port: str | None = None,
 ) -> None:
     """Serves until Ctrl-C, SIGTERM or `Running.stop`. `on_ready` is called once the model is warm.
 
-    Port 0 is any free one; `allow` names the other machines (IP addresses) that are heard. Raises
-    BassNetError where the port cannot be had, or where others reach it and nobody is allowed.
+    Port 0 is any free one; `allow` names the other machines (IP addresses) that are heard; `midi_port` is
+    one that every session plays its notes on. Raises BassNetError where a port cannot be had, or where
+    others reach it and nobody is allowed.
     """
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    with contextlib.ExitStack() as ends:
+        ends.enter_context(contextlib.suppress(KeyboardInterrupt))  # where the loop cannot handle signals
+        midi = ends.enter_context(MidiPort.open(midi_port, bundle.spec, sound)) if midi_port else None
+        asyncio.run(serve(bundle, voices(bundle, sound, midi), host, port, on_ready, allow))
+
+
+def voices(bundle: Bundle, sound: Sound, midi: MidiPort | None) -> MakeVoice:
+    """What makes the voice of a session, with a player of MIDI where there is a port."""
     from bassnet_osc.voice import Voice
 
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    with contextlib.suppress(KeyboardInterrupt):  # where signals cannot be handled by the loop
-        asyncio.run(serve(bundle, partial(Voice, bundle, sound=sound), host, port, on_ready, allow))
+    def make_voice(sample_rate: int, z: LiveZ, taper: int | None) -> Voice:
+        if midi is None:
+            return Voice(bundle, sample_rate, z, taper, sound=sound)
+        player = midi.player()
+        return Voice(
+            bundle, sample_rate, z, taper, on_frames=player.accept, on_close=player.close, sound=sound
+        )
+
+    return make_voice
 
 
 async def serve(

@@ -39,12 +39,13 @@ class Voice:
         skip: int | None = None,
         on_frames: Callable[[Frames], None] | None = None,
         sound: Sound = DEFAULT_SOUND,
+        on_close: Callable[[], None] | None = None,
     ) -> None:
         self.z = z
         self._stream = Stream(model, sample_rate, z, taper, skip)
         self._synth = Synth(sample_rate, model.spec)
         self._samples_per_frame = sample_rate / model.spec.cqt.frame_rate
-        self._on_frames = on_frames
+        self._on_frames, self._on_close = on_frames, on_close
         self.play_as(sound)
         self.latency_samples = self._stream.latency_samples
         self.latency_parts = self._stream.latency_parts
@@ -62,6 +63,11 @@ class Voice:
         self._synth.reset()
         self._gate.reset()
         self._clear()
+
+    def close(self) -> None:
+        """Nothing will be played any more: whoever takes the frames may end what it began."""
+        if self._on_close:
+            self._on_close()
 
     def play_as(self, sound: Sound) -> None:
         """Changes the sound, from the next frame on."""

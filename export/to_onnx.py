@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from export.graphs import DecoderGraph, EncoderGraph, ProbeDecoder, ProbeEncoder
 from export.parity import ParityError, check, parity, report
 from training.checkpoint import load_model
 from training.cqt import Cqt
+from training.folders import replace_folder
 
 OPSET = 17
 
@@ -112,28 +112,16 @@ def _write_card(folder: Path, name: str, spec: Spec, card: dict[str, Any]) -> No
 
 def check_replaceable(out: Path) -> None:
     """Raises BassNetError where something lies that is not an export's to replace."""
-    if not out.exists() or (out / "model.json").is_file():
+    if not out.exists():
         return
-    if not out.is_dir() or any(out.iterdir()):
+    found = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    strange = {name for name in found if name != "model.json" and not name.endswith(".onnx")}
+    if not out.is_dir() or strange or (found and "model.json" not in found):
+        what = f"{min(strange)} in it" if strange else "no model.json"
         raise BassNetError(
             "--out must be a new folder, an empty one or a bundle, which is replaced; got "
-            f"{str(out)!r}, which has no model.json: choose another --out"
+            f"{str(out)!r}, which has {what}: choose another --out"
         )
-
-
-def replace_folder(new: Path, target: Path) -> None:
-    """Moves `new` to `target`; what was there lies beside it as .NAME-old until then, whatever happens."""
-    old = target.with_name(f".{target.name}-old")
-    try:
-        if target.is_dir():
-            shutil.rmtree(old, ignore_errors=True)
-            os.rename(target, old)
-        os.rename(new, target)
-    finally:
-        if target.exists():
-            shutil.rmtree(old, ignore_errors=True)
-        elif old.exists():
-            os.rename(old, target)
 
 
 def write_probe(out: Path) -> dict[str, float]:

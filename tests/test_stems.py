@@ -92,6 +92,15 @@ def test_files_of_a_stem_sound_together(tmp_path: Path) -> None:
     assert np.abs(read_stem(paths, RATE) - expected).max() < 1e-4
 
 
+def test_a_stem_in_two_formats_is_refused(tmp_path: Path) -> None:
+    """It would sound twice, or one of them would be dropped without a word."""
+    as_files(tmp_path / "song")
+    write(tmp_path / "song" / "drums.flac", tone(880.0))
+    (song,) = find_songs(tmp_path)
+    with pytest.raises(BassNetError, match=r"a stem once; got drums\.flac, drums\.wav: keep one"):
+        read_song(song, RATE)
+
+
 def test_stems_are_made_equally_long_and_none_clips(tmp_path: Path) -> None:
     """Their balance stays."""
     for i in range(3):

@@ -83,8 +83,10 @@ def _of(folder: Path, stems: dict[str, tuple[Path, ...]]) -> Stems:
 
 
 def _files(folder: Path) -> Stems | None:
-    files = _audio_files(folder)
-    return _of(folder, {path.stem: (path,) for path in files}) if files else None
+    stems: dict[str, tuple[Path, ...]] = {}
+    for path in _audio_files(folder):
+        stems[path.stem] = (*stems.get(path.stem, ()), path)
+    return _of(folder, stems) if stems else None
 
 
 def _folders(folder: Path) -> Stems | None:

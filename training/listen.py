@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import shutil
 import sys
@@ -30,6 +29,7 @@ from bassnet_osc.bundle import DEFAULT, Bundle
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.stream import Stream
 from bassnet_osc.synth import Synth
+from training.folders import replace_folder
 from training.listen_pictures import draw_song, draw_sweep, draw_systems
 from training.listen_report import delays, means, report
 from training.listening import HOME, INFERRED, TRUE, Heard, listen, scores, sweep
@@ -142,9 +142,7 @@ def write_report(out: Path, results: dict[str, Any], heard: Sequence[Heard], bun
         draw_sweep(new / "sweep.png", results["sweep"])
         (new / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         (new / REPORT).write_text(report(results), encoding="utf-8")
-        if out.exists():
-            os.rename(out, unfinished / "old")
-        os.rename(new, out)
+        replace_folder(new, out)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

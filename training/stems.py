@@ -78,9 +78,8 @@ def read_song(song: Stems, sample_rate: int) -> dict[str, Audio]:
         raise BassNetError(
             f"{song.folder} must have a bass; none of {', '.join(sorted(song.others))} is one: add it"
         )
-    stems = {
-        name: read_stem(paths, sample_rate) for name, paths in {"bass": song.bass, **song.others}.items()
-    }
+    files = {"bass": song.bass, **song.others}
+    stems = {name: read_stem(_once(paths), sample_rate) for name, paths in files.items()}
     floor = 10 ** (SILENCE_DBFS / 20)
     heard = {name: audio for name, audio in stems.items() if len(audio) and np.abs(audio).max() > floor}
     if "bass" not in heard or len(heard) < 2:
@@ -97,6 +96,14 @@ def read_song(song: Stems, sample_rate: int) -> dict[str, Audio]:
     return {
         name: np.pad(audio, (0, length - len(audio))) / max(1.0, loudest) for name, audio in heard.items()
     }
+
+
+def _once(paths: Sequence[Path]) -> Sequence[Path]:
+    """The files of a stem, which sound together; refuses one in two formats, which would sound twice."""
+    for path in paths:
+        if twin := next((p for p in paths if p != path and p.with_suffix("") == path.with_suffix("")), None):
+            raise BassNetError(f"{path.parent} must have a stem once; got {path.name}, {twin.name}: keep one")
+    return paths
 
 
 def prepare(song: Stems, folder: Path, title: str) -> float:

@@ -34,6 +34,7 @@ LEAST_SHARE = 0.25  # of the windows that each would have, were they shared equa
 WINDOWS = 300  # that each place plays to
 CLEAR_FACTOR = 1.3  # from the median of all places: below it a place does not deserve a name ...
 CLEAR_SEMITONES = 2.0  # ... or for its register
+LEAST_SOUNDING = 0.25  # of the time: a place that is more silent is none to start from
 FIFTH = 7  # semitones
 
 Floats = npt.NDArray[np.float64]
@@ -41,9 +42,9 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Played:
-    """What the bass does at places of z, each (k,); NaN where the songs do not tell."""
+    """What the bass does at places of z, each (k,); NaN where the songs do not tell, or it hardly plays."""
 
-    notes_per_s: Floats
+    notes_per_s: Floats  # onsets that reach the threshold
     pitch: Floats  # median, in MIDI numbers
     root: Floats  # share of its sounding time on the pitch class of the chord's root
     fifth: Floats  # the same of the chord's fifth
@@ -137,16 +138,13 @@ def chosen(played: Played) -> dict[str, int]:
 
 
 def listen(subject: Subject, songs: Sequence[Song], z: Latents) -> Played:
-    """What the bass does at each z (k, latent_dim), decoded over windows of all songs.
-
-    Notes are the sum of the onset curve's probabilities, pitches those of the sounding finest steps.
-    """
+    """What the bass does at each z (k, latent_dim), decoded over the finest steps of windows of all songs."""
     spec = subject.spec
     places = evaluation_places(songs, spec)
     places = places[:: max(1, len(places) // WINDOWS)]
     roots = [root_classes(song, spec) for song in songs]
     finest, b = finest_frames(spec), spec.window.window_frames
-    onsets = np.zeros(len(z))
+    onsets, sounding, n_steps = np.zeros(len(z)), np.zeros(len(z)), 0
     pitches: list[list[Ints]] = [[] for _ in z]
     intervals: list[list[Ints]] = [[] for _ in z]
     done = 0
@@ -154,21 +152,26 @@ def listen(subject: Subject, songs: Sequence[Song], z: Latents) -> Played:
         here = places[done : done + len(windows.mix)]
         done += len(here)
         root = np.stack([roots[s][newest - b + 1 :][finest] for s, newest in here])
+        n_steps += root.size
         for i, guess in enumerate(subject.play(windows, torch.from_numpy(z).float())):
-            onsets[i] += float(guess.onset.sigmoid().sum())
             pitch = semitones(guess.f0[:, 0].argmax(dim=-1).numpy(), spec)
             level_db = spec.descriptor.level_to_db(guess.level[:, 0].sigmoid().numpy())
             sounds = level_db > spec.descriptor.gate_on_db
+            above = guess.onset[:, 0].sigmoid().numpy() >= spec.descriptor.onset_on
+            onsets[i] += (above[:, 1:] & ~above[:, :-1] & sounds[:, 1:]).sum()
+            sounding[i] += sounds.sum()
             pitches[i].append(pitch[sounds])
             intervals[i].append((pitch - root)[sounds & (root >= 0)] % 12)
-    seconds = len(places) * spec.window.n_steps / spec.cqt.frame_rate
+    seconds = len(places) * (spec.window.n_steps - 1) / spec.cqt.frame_rate  # in which a curve can rise
     heard = [np.concatenate(some) for some in intervals]
-    return Played(
+    curves = (
         onsets / seconds,
         np.array([_median(np.concatenate(some)) for some in pitches]),
         np.array([_share(some == 0) for some in heard]),
         np.array([_share(some == FIFTH) for some in heard]),
     )
+    silent = sounding < LEAST_SOUNDING * n_steps
+    return Played(*(np.where(silent, np.nan, values) for values in curves))
 
 
 def semitones(bins: Ints, spec: Spec) -> Ints:
