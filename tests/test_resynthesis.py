@@ -119,7 +119,8 @@ def test_the_command_prints_a_row_for_each_sound(
     monkeypatch.setattr(resynthesis, "PROGRAMS", {33: PROGRAMS[33]})
     monkeypatch.setattr(resynthesis, "original", lambda program: finger)
     assert resynthesis.main(["--out", str(tmp_path / "out")]) == 0
-    head, *rows = capsys.readouterr().out.splitlines()
+    head, *rows, last = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"the synth costs \d+\.\d\d% of a core at 48000 Hz, \d+\.\d\d% at most", last)
     assert head == resynthesis.HEAD
     names = [re.fullmatch(r" 33  fingered bass  (\w+) +\d\.\d{3} +\d+\.\d\d +\d+\.\d", row) for row in rows]
     assert [name and name[1] for name in names] == ["finger", "sine", "saw"]

@@ -4,8 +4,8 @@
 
 Each of General MIDI's bass programs plays the phrases; the synth plays them again from their frames, and so
 do a sine and a band-limited saw with the same f0 and level. The table shows the distance of spectra and the
-errors of level and f0 against the original. --out writes all of it as WAV files, and a picture for each
-program.
+errors of level and f0 against the original; the last line tells what the synth costs. --out writes all of it
+as WAV files, and a picture for each program.
 
 Flow: bass_phrases, bassnet_osc.synth ◀ resynthesis ◀ timbre_fit.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,6 +46,15 @@ def resynthesis(frames: Frames, timbre: Timbre) -> Block:
     """The synth's audio of frames, as long as their song."""
     end = Frames(frames.end, np.array([np.nan]), frames.level_db[-1:], np.zeros(1))
     return Synth(SAMPLE_RATE, SPEC, timbre).process(Frames.join([frames, end]))
+
+
+def cost(frames: Frames, timbre: Timbre) -> float:
+    """Share of a core that the synth takes while it plays the frames, handed to it as a stream does."""
+    synth, hop = Synth(SAMPLE_RATE, SPEC, timbre), SPEC.window.hop
+    started = time.process_time()
+    for i in range(0, len(frames), hop):
+        synth.process(frames[i : i + hop])
+    return (time.process_time() - started) * SPEC.cqt.frame_rate / len(frames)
 
 
 def plain(frames: Frames, saw: bool) -> Block:
@@ -163,12 +173,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if out:
             out.mkdir(parents=True, exist_ok=True)
         print(HEAD, flush=True)
+        costs = []
         for program in PROGRAMS:
             found = original(program)
             sounds = sounds_of(program, found)
             print("\n".join(rows(program, sounds, found.frames)), flush=True)
+            costs.append(cost(found.frames, TIMBRES[PROGRAMS[program][1]]))
             if out:
                 write(out, program, sounds)
+        print(f"the synth costs {np.mean(costs):.2%} of a core at {SAMPLE_RATE} Hz, {max(costs):.2%} at most")
     except BassNetError as error:
         sys.stderr.write(f"{error}\n")
         return 2
