@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bassnet_osc import __version__
-from bassnet_osc.bundle import DEFAULT, PROVIDERS
+from bassnet_osc.bundle import DEFAULT, DEFAULT_FOR_FILES, PROVIDERS
 from bassnet_osc.sound import DEFAULT_SOUND
 from bassnet_osc.spec import HOST, PORT
 from bassnet_osc.timbres import TIMBRES
@@ -104,7 +104,7 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--plot", type=_path, metavar="FILE", help="draw the bass too, as a PNG of 1600 x 900"
     )
     _add_sound(render)
-    _add_model(render)
+    _add_model(render, DEFAULT_FOR_FILES)
 
 
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -152,10 +152,10 @@ def _add_sound(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_model(command: argparse.ArgumentParser) -> None:
+def _add_model(command: argparse.ArgumentParser, default: str = DEFAULT) -> None:
     command.add_argument(
         "--model",
-        default=DEFAULT,
+        default=default,
         metavar="NAME",
         help="which installed model, see `bassnet models` (default: %(default)s)",
     )

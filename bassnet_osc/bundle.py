@@ -24,6 +24,7 @@ from bassnet_osc.spec import DECODER, ENCODER, FORMAT, FRONTEND, GRAPHS, BassNet
 
 MODELS = Path(__file__).parent / "models"
 DEFAULT = "groove-live"
+DEFAULT_FOR_FILES = "groove-studio"  # hears what is to come as well
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",

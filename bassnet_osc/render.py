@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bassnet_osc.audio_files import Audio, BassFile, Mix, check_output, check_sound_output, whole
-from bassnet_osc.bundle import DEFAULT, Bundle
+from bassnet_osc.bundle import DEFAULT_FOR_FILES, Bundle
 from bassnet_osc.frames import Frames
 from bassnet_osc.latent import Z, read_z_csv
 from bassnet_osc.notes import BPM, beat_us, notes_from_frames, shift_octaves, write_midi
@@ -62,7 +62,7 @@ def render(
     z_file: Path | None = None,
     midi: Path | None = None,
     picture: Path | None = None,
-    model: str = DEFAULT,
+    model: str = DEFAULT_FOR_FILES,
     bpm: float | None = None,
     grid: str | None = None,
     sound: Sound = DEFAULT_SOUND,

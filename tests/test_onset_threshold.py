@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -46,12 +47,17 @@ class Unsure:
     def __init__(self, sureness: float, spec: Spec) -> None:
         self.sureness, self.spec = sureness, spec
 
-    def rebuild(self, windows: Windows) -> tuple[Tensor, Guess]:
-        """mu of zero, and the finest frames"""
+    def encode(self, windows: Windows) -> Tensor:
+        """Every window at 0.5."""
+        return torch.full((len(windows.mix), 2), 0.5)
+
+    def play(self, windows: Windows, z: Tensor) -> Iterator[Guess]:
+        """The finest frames."""
+        assert z.tolist() == [[0.5, 0.5]]
         heard = windows.mix[:, finest_frames(self.spec), 0][:, None]
         p = (self.sureness * heard).clamp(1e-4, 1 - 1e-4)
         f0 = torch.zeros(*p.shape, self.spec.cqt.n_bins)
-        return torch.zeros(len(p), 2), Guess(f0, torch.full_like(p, 8.0), torch.logit(p))
+        yield Guess(f0, torch.full_like(p, 8.0), torch.logit(p))
 
 
 @pytest.mark.parametrize("preset", [live, studio])

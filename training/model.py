@@ -133,8 +133,8 @@ class Harmonics(nn.Conv2d):
 class Heads(nn.Module):
     """Descriptors read off the predicted spectrogram: logits of f0 bins, level and onset.
 
-    Wide heads read all three off the gated factors of the mix as well: when a bass may start is plain in the
-    drums, and which notes it may play in the chord, long before its spectrogram can be told.
+    Wide heads read level and onset off the gated factors of the mix as well: when a bass may start is plain
+    in the drums long before its spectrogram can be told.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -142,10 +142,7 @@ class Heads(nn.Module):
         n_channels, n_bins, n_maps = spec.window.n_channels, spec.cqt.n_bins, spec.model.n_maps
         self.wide = spec.model.heads == "wide"
         semitone = spec.cqt.bins_per_octave // 12
-        self.pitches = nn.Conv2d(n_maps, HEAD_MAPS, 1, bias=False) if self.wide else None
-        self.pitches_norm = nn.BatchNorm2d(HEAD_MAPS) if self.wide else None
-        n_seen = n_channels + (HEAD_MAPS if self.wide else 0)
-        self.smooth = nn.Conv2d(n_seen, HEAD_MAPS, (3, 7), padding=(1, 3))
+        self.smooth = nn.Conv2d(n_channels, HEAD_MAPS, (3, 7), padding=(1, 3))
         # Taps a semitone (in bins) apart: harmonics 2 to 5 lie 12, 19, 24, 28 semitones above f0.
         self.harmonics = Harmonics(HEAD_MAPS, n_channels, HARMONIC_TAPS, semitone)
         self.f0_bias = nn.Parameter(torch.zeros(n_bins))
@@ -157,10 +154,7 @@ class Heads(nn.Module):
 
     def forward(self, y_hat: Tensor, gated: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, C, T, F), (B, M, T, F) -> f0 (B, C, T, F), level (B, C, T), onset (B, C, T), all logits"""
-        seen = y_hat
-        if self.pitches is not None and self.pitches_norm is not None:
-            seen = torch.cat([y_hat, self.pitches_norm(self.pitches(gated))], dim=1)
-        f0 = self.harmonics(F.relu(self.smooth(seen))) + self.f0_bias
+        f0 = self.harmonics(F.relu(self.smooth(y_hat))) + self.f0_bias
         columns = y_hat.transpose(2, 3).flatten(1, 2)  # (B, C F, T)
         if self.gated_norm is not None:
             columns = torch.cat([columns, self.gated_norm(gated.float().mean(dim=3)).to(y_hat.dtype)], dim=1)
