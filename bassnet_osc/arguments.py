@@ -148,7 +148,7 @@ def _add_sound(command: argparse.ArgumentParser) -> None:
         "--gate",
         type=float,
         metavar="DB",
-        help="level below which notes end, -46 to 0 (default: where the model has it)",
+        help="notes that stay below this level are not played, -46 to 0 (default: the model's own gate)",
     )
 
 

@@ -6,6 +6,7 @@ Flow: voice -> frames -> notes.NoteTracker -> midi_port -> any bass plug-in. mid
 
 from __future__ import annotations
 
+import logging
 import math
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,8 +19,11 @@ from bassnet_osc.spec import BassNetError, Spec
 if TYPE_CHECKING:
     import mido
 
-N_CHANNELS = 16  # MIDI's; a session plays on one of its own
-RETUNED = 0.6  # semitones that a note's median must have moved for it to be another note: 0.5 would flutter
+CHANNELS = [channel for channel in range(16) if channel != 9]  # MIDI's but for General MIDI's drums
+SETTLED = 3  # frames in which another pitch must be the note's until it is struck anew
+RETUNED = 0.1  # semitones that a note must have moved until its bend is sent again
+
+log = logging.getLogger("bassnet_osc")
 
 
 class Out(Protocol):
@@ -37,7 +41,8 @@ class MidiPort:
 
     def __init__(self, out: Out, spec: Spec, sound: Sound) -> None:
         self._out, self._spec, self._sound = out, spec, sound
-        self._players: list[MidiPlayer | None] = [None] * N_CHANNELS  # by channel
+        self._players: dict[int, MidiPlayer] = {}  # by channel
+        self._is_dead = False
 
     @staticmethod
     def open(name: str, spec: Spec, sound: Sound) -> MidiPort:
@@ -67,16 +72,29 @@ class MidiPort:
         """Sends at once on the player's channel: the lowest that was free when it first played, if any."""
         import mido
 
-        if player not in self._players and None in self._players:
-            self._players[self._players.index(None)] = player
-        if player not in self._players:
+        channel = self._channel(player)
+        if channel is None or self._is_dead:
             return False
-        self._out.send(mido.Message(kind, channel=self._players.index(player), **values))
-        return True
+        try:
+            self._out.send(mido.Message(kind, channel=channel, **values))
+        except Exception as error:  # whatever the driver raises: the sound must go on
+            self._is_dead = True
+            log.warning("the MIDI port failed and is silent from here on: %s", error)
+        return not self._is_dead
+
+    def _channel(self, player: MidiPlayer) -> int | None:
+        mine = next((channel for channel, other in self._players.items() if other is player), None)
+        if mine is None:
+            mine = next((channel for channel in CHANNELS if channel not in self._players), None)
+            if mine is None:
+                log.warning("all %d MIDI channels are taken: a session plays no notes", len(CHANNELS))
+            else:
+                self._players[mine] = player
+        return mine
 
     def free(self, player: MidiPlayer) -> None:
         """The player's channel may be another one's."""
-        self._players = [None if other is player else other for other in self._players]
+        self._players = {channel: other for channel, other in self._players.items() if other is not player}
 
     def __enter__(self) -> MidiPort:
         return self
@@ -84,25 +102,27 @@ class MidiPort:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for player in self._players:
-            if player is not None:
-                player.close()
+        for player in list(self._players.values()):
+            player.rest()
         self._out.close()
 
 
 class MidiPlayer:
     """One bass on a channel: a note begins with its attack, not when all of it is known.
 
-    Its pitch and velocity are those of its first frame. What is corrected later is a new note.
+    Its pitch and velocity are those of its first frame. What turns out otherwise is struck anew once it has
+    settled, or bent where the key is the same.
     """
 
     def __init__(self, port: MidiPort, spec: Spec, sound: Sound) -> None:
         self._port = port
         self._tracker = NoteTracker(spec)
         self._octave = sound.octave
-        self._start = math.nan  # frame at which the sounding note was plucked
-        self._median = math.nan  # its pitch, when it was sent
-        self._pitch: int | None = None  # as sent, None in silence
+        self._start = math.nan  # frame at which the sounding note began
+        self._pitch: int | None = None  # the model's, when it was sent
+        self._key: int | None = None  # what sounds on the port
+        self._bend = 0.0  # as sent, semitones
+        self._n_other = 0  # frames for which its pitch has been another one
 
     def accept(self, frames: Frames) -> None:
         """Plays frames; grouping does not matter."""
@@ -110,8 +130,8 @@ class MidiPlayer:
             self._tracker.process(frames[i : i + 1])
             self._follow(self._tracker.sounding)
 
-    def close(self) -> None:
-        """Ends the note that sounds and gives the channel back."""
+    def rest(self) -> None:
+        """Ends the note that sounds and gives the channel back; the next note takes one again."""
         self._stop()
         self._port.free(self)
 
@@ -119,21 +139,26 @@ class MidiPlayer:
         if note is None:
             self._stop()
             return
-        median = note.pitch + note.bend
-        if note.start_frame != self._start or not abs(median - self._median) < RETUNED:
+        self._n_other = 0 if note.pitch == self._pitch else self._n_other + 1
+        if note.start_frame != self._start or self._n_other == SETTLED:
             self._stop()
             self._begin(note)
-            self._start, self._median = note.start_frame, median
+            self._start, self._pitch, self._n_other = note.start_frame, note.pitch, 0
+        elif self._key is not None and not self._n_other and abs(note.bend - self._bend) > RETUNED:
+            self._tune(note)
+
+    def _tune(self, note: Note) -> None:
+        self._port.send(self, "pitchwheel", pitch=round(note.bend / BEND_SEMITONES * WHEEL))
+        self._bend = note.bend
 
     def _begin(self, note: Note) -> None:
-        pitch = note.pitch + 12 * self._octave
-        if 0 <= pitch <= HIGHEST_PITCH:
-            bend = round(note.bend / BEND_SEMITONES * WHEEL)
-            self._port.send(self, "pitchwheel", pitch=bend)
-            if self._port.send(self, "note_on", note=pitch, velocity=note.velocity):
-                self._pitch = pitch
+        key = note.pitch + 12 * self._octave
+        if 0 <= key <= HIGHEST_PITCH:
+            self._tune(note)
+            if self._port.send(self, "note_on", note=key, velocity=note.velocity):
+                self._key = key
 
     def _stop(self) -> None:
-        if self._pitch is not None:
-            self._port.send(self, "note_off", note=self._pitch)
-        self._pitch, self._start = None, math.nan
+        if self._key is not None:
+            self._port.send(self, "note_off", note=self._key)
+        self._key, self._pitch, self._start = None, None, math.nan

@@ -63,15 +63,9 @@ def notes_from_frames(frames: Frames, spec: Spec) -> list[Note]:
 
 
 def shift_octaves(notes: list[Note], octaves: int) -> list[Note]:
-    """The notes so many octaves higher; raises BassNetError where MIDI has no such pitch."""
-    pitches = [note.pitch for note in notes]
-    down, up = min(pitches, default=0) // 12, (HIGHEST_PITCH - max(pitches, default=0)) // 12
-    if not -down <= octaves <= up and notes:
-        raise BassNetError(
-            f"octave must keep the notes within MIDI pitches 0 .. {HIGHEST_PITCH}; got {octaves} for notes "
-            f"from {min(pitches)} to {max(pitches)}: choose {-down} .. {up}"
-        )
-    return [replace(note, pitch=note.pitch + 12 * octaves) for note in notes]
+    """The notes so many octaves higher, but for those that MIDI has no pitch for."""
+    moved = [replace(note, pitch=note.pitch + 12 * octaves) for note in notes]
+    return [note for note in moved if 0 <= note.pitch <= HIGHEST_PITCH]
 
 
 class _Heard(NamedTuple):

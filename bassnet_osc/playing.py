@@ -70,7 +70,7 @@ class Playing:
         owed = session.restart()
         self._engine.forget(voice)
         if session.voice is not voice:
-            voice.close()
+            voice.rest()
         self._go_on(session, [], owed)
 
     def end(self, session: Session) -> None:
@@ -82,7 +82,7 @@ class Playing:
 
     def _forget(self, voice: Voice) -> None:
         self._engine.forget(voice)
-        voice.close()
+        voice.rest()
 
     def _go_on(self, session: Session, inputs: list[Block], answers: list[Answer]) -> None:
         """Has the inputs heard, sends the answers, and looks again when something is due."""

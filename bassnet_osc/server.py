@@ -95,9 +95,7 @@ def voices(bundle: Bundle, sound: Sound, midi: MidiPort | None) -> MakeVoice:
         if midi is None:
             return Voice(bundle, sample_rate, z, taper, sound=sound)
         player = midi.player()
-        return Voice(
-            bundle, sample_rate, z, taper, on_frames=player.accept, on_close=player.close, sound=sound
-        )
+        return Voice(bundle, sample_rate, z, taper, on_frames=player.accept, on_rest=player.rest, sound=sound)
 
     return make_voice
 

@@ -111,6 +111,7 @@ class Session:
         self.z = z
         self.counters = Counters()
         self.last_seen = 0.0  # time of the newest datagram
+        self.last_block = 0.0  # time of the newest block
         self.is_proven = False  # whether the client has shown that it receives what is sent to it
         self.owes_welcome = False  # whether the welcome was cut to the length of an unproven hello
         self.wants_stats = False
@@ -144,6 +145,7 @@ class Session:
                 f"a block must have the {self.hello.block_size} samples of hello; got {len(block)}: say "
                 "hello again with the new size"
             )
+        self.last_block = now
         owed: list[Answer] = []
         if self.take is not None and self._is_over(self.take, seq):
             owed = self.restart()

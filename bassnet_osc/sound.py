@@ -11,7 +11,7 @@ from bassnet_osc.frames import Frames
 from bassnet_osc.spec import A4_HZ, BassNetError, DescriptorSpec
 from bassnet_osc.timbres import DEFAULT_TIMBRE, timbre
 
-HIGHEST_OCTAVE = 10  # MIDI has no more: no note can be moved further, up or down
+HIGHEST_OCTAVE = 4  # up or down: further there is no bass
 LOWEST_TUNING_HZ, HIGHEST_TUNING_HZ = 400.0, 480.0  # more than a semitone to either side of A4_HZ
 LOWEST_GATE_DB = DescriptorSpec.gate_off_db  # below it models are silent already
 
@@ -23,7 +23,7 @@ class Sound:
     timbre: str = DEFAULT_TIMBRE  # a name of timbres.TIMBRES
     octave: int = 0  # octaves up, or down if negative
     tuning_hz: float = A4_HZ  # the pitch at which an A of 440 Hz is played
-    gate_db: float | None = None  # notes end below this level; None: where the model has it
+    gate_db: float | None = None  # notes that stay below this level are not played; None: the model's own
 
     def __post_init__(self) -> None:
         timbre(self.timbre)  # refuses what is none
@@ -46,11 +46,11 @@ class Sound:
         return replace(frames, f0_hz=frames.f0_hz * (2.0**self.octave * self.tuning_hz / A4_HZ))
 
     def gate(self, spec: DescriptorSpec) -> DescriptorSpec:
-        """The model's spec with this gate, which opens as far above gate_db as the model's own."""
-        if self.gate_db is None:
+        """The model's spec with this gate, which closes as far below gate_db as the model's own does."""
+        if self.gate_db is None or self.gate_db <= spec.gate_off_db:
             return spec
-        opens_db = self.gate_db + spec.gate_on_db - spec.gate_off_db
-        return replace(spec, gate_on_db=opens_db, gate_off_db=self.gate_db)
+        closes_db = max(self.gate_db - (spec.gate_on_db - spec.gate_off_db), spec.gate_off_db)
+        return replace(spec, gate_on_db=self.gate_db, gate_off_db=closes_db)
 
 
 DEFAULT_SOUND = Sound()

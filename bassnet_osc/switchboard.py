@@ -206,6 +206,9 @@ class Switchboard:
         for session in [s for s in self.sessions.values() if now - s.last_seen >= SILENCE]:
             log.info("session %d (%s) is silent: dropped", session.number, session.hello.client)
             self.drop(session)
+        for session in self.sessions.values():
+            if now - session.last_block >= STATUS_EVERY:
+                session.voice.rest()  # its client lives, but sends no mix: no note may hang
         self.refusals.every_second(now)
         self._pace.forget(now)
         self._judge_load()

@@ -25,6 +25,7 @@ BAND_HZ, BAND_SHARE = 5000.0, 0.45  # Hz; share of the sample rate: no harmonic 
 FADE_SHARE = 0.8  # harmonics fade from this share of the band's limit up to the limit
 
 RISE_S = 0.003  # a pluck fades in, and the tone that it ends fades out, in this time
+LEAST = 1e-150  # of a tone's amplitude: what is above the band may have died altogether
 CONCEAL_DB_PER_FRAME = 0.5  # how fast a tone dies away that goes on without its frames
 
 
@@ -173,7 +174,7 @@ class Synth:
         heard = weights * self._band(f0_hz * HARMONIC)
         heard[0] = weights[0]
         amplitude: float = 10.0 ** (level_db / 20.0)
-        return weights * (amplitude / math.sqrt(np.sum(heard**2)))
+        return weights * (amplitude / max(math.sqrt(np.sum(heard**2)), LEAST))
 
     def _band(self, frequency: Array) -> Array:
         """Gain of a harmonic at this frequency in Hz: 1 within the band, falling to 0 at its limit."""

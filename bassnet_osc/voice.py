@@ -39,13 +39,13 @@ class Voice:
         skip: int | None = None,
         on_frames: Callable[[Frames], None] | None = None,
         sound: Sound = DEFAULT_SOUND,
-        on_close: Callable[[], None] | None = None,
+        on_rest: Callable[[], None] | None = None,
     ) -> None:
         self.z = z
         self._stream = Stream(model, sample_rate, z, taper, skip)
         self._synth = Synth(sample_rate, model.spec)
         self._samples_per_frame = sample_rate / model.spec.cqt.frame_rate
-        self._on_frames, self._on_close = on_frames, on_close
+        self._on_frames, self._on_rest = on_frames, on_rest
         self.play_as(sound)
         self.latency_samples = self._stream.latency_samples
         self.latency_parts = self._stream.latency_parts
@@ -61,19 +61,22 @@ class Voice:
         """Back to the state after construction; z is the caller's."""
         self._stream.reset()
         self._synth.reset()
-        self._gate.reset()
+        if self._gate:
+            self._gate.reset()
         self._clear()
 
-    def close(self) -> None:
-        """Nothing will be played any more: whoever takes the frames may end what it began."""
-        if self._on_close:
-            self._on_close()
+    def rest(self) -> None:
+        """Nothing is heard for now, or ever again: whoever takes the frames may end what it began."""
+        if self._on_rest:
+            self._on_rest()
 
     def play_as(self, sound: Sound) -> None:
         """Changes the sound, from the next frame on."""
         self.sound = sound
         self._synth.timbre = TIMBRES[sound.timbre]
-        self._gate = LevelGate(sound.gate(self._stream.spec.descriptor))
+        descriptor = self._stream.spec.descriptor
+        gated = sound.gate(descriptor)
+        self._gate = None if gated == descriptor else LevelGate(gated)
 
     def hear(self, block: Block) -> Frames:
         """The frames that this block (n,) of the mix finishes. Blocks come in order."""
@@ -89,7 +92,7 @@ class Voice:
 
     def _gated(self, frames: Frames) -> Frames:
         """Without a pitch where the level is below the sound's own gate, whatever the onsets say."""
-        if self.sound.gate_db is None:
+        if self._gate is None:
             return frames
         is_open = self._gate.process(frames.level_db, np.zeros(len(frames)))
         return replace(frames, f0_hz=np.where(is_open, frames.f0_hz, np.nan))

@@ -71,6 +71,7 @@ def write_bundle(
     (BassNetError).
     """
     check_replaceable(out)
+    out = out.resolve()  # where a link leads, and . has a name
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     frontend = Cqt(spec.cqt).eval()

@@ -45,10 +45,10 @@ class EchoVoice:
         self._n_played = 0
         self._ready = np.zeros(latency_samples, np.float32)  # from output position _n_played on
         self.inputs: list[Block] = []
-        self.is_closed = False
+        self.rests = 0
 
-    def close(self) -> None:
-        self.is_closed = True
+    def rest(self) -> None:
+        self.rests += 1
 
     def hear(self, block: Block) -> Heard:
         heard = Heard(self._n_heard, block.copy())

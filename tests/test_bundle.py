@@ -15,7 +15,7 @@ import onnx
 import pytest
 
 from bassnet_osc import bundle as bundle_module
-from bassnet_osc.bundle import Bundle, choose_provider, find, installed
+from bassnet_osc.bundle import DEFAULT, DEFAULT_FOR_FILES, Bundle, choose_provider, find, installed
 from bassnet_osc.spec import BassNetError, Spec
 from export.graphs import probe_spec
 
@@ -115,6 +115,10 @@ def test_renamed_output_is_refused(copy: Path) -> None:
 def test_card_that_is_no_card_is_refused(copy: Path, text: str) -> None:
     (copy / "model.json").write_text(text)
     assert "export again" in refused(copy)
+
+
+def test_the_defaults_are_installed() -> None:
+    assert {DEFAULT, DEFAULT_FOR_FILES} <= set(installed())
 
 
 def test_unknown_name_lists_the_installed_ones() -> None:

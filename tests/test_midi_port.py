@@ -14,7 +14,7 @@ import pytest
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.cli import main
 from bassnet_osc.frames import Frames
-from bassnet_osc.midi_port import N_CHANNELS, MidiPort
+from bassnet_osc.midi_port import CHANNELS, MidiPort
 from bassnet_osc.notes import notes_from_frames, pitch_to_hz
 from bassnet_osc.presets import live
 from bassnet_osc.server import voices
@@ -60,7 +60,7 @@ def played(line: Frames, sound: Sound = DEFAULT_SOUND, group: int = 1000) -> Wir
     player = MidiPort(wire, SPEC, sound).player()
     for i in range(0, len(line), group):
         player.accept(line[i : i + group])
-    player.close()
+    player.rest()
     return wire
 
 
@@ -100,11 +100,33 @@ def test_grouping_does_not_matter(group: int, rng: np.random.Generator) -> None:
 
 
 def test_a_pitch_that_was_wrong_at_first_is_mended() -> None:
-    """After the frames that a settled pitch takes; a wavering one does not flutter between two notes."""
+    """After the frames that a settled pitch takes; a wavering one does not flutter between two notes, and the
+    same key is bent, not struck.
+    """
     line = frames([52] * 4 + [40] * 30, onsets=(0,))
     assert [pitch for kind, _, pitch in played(line).notes if kind == "note_on"] == [52, 40]
-    wavering = frames([40.45, 40.55] * 30, onsets=(0,))
-    assert len(played(wavering).notes) == 2
+    for wavering in ([40.45, 40.55] * 30, [36.0, 43.0, 36.0, 43.0] + [36.0] * 30):
+        assert len(played(frames(wavering, onsets=(0,))).notes) == 2
+    bent = played(frames([37.6] + [38.3] * 30, onsets=(0,)))
+    assert len(bent.notes) == 2
+    assert [m.pitch for m in bent.sent if m.type == "pitchwheel"] == [-1638, 1229]  # -0.4 and 0.3 of 2
+
+
+def test_a_port_that_fails_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """The sound goes on, one line tells of it, and nothing is sent any more."""
+
+    class Broken(Wire):
+        def send(self, message: mido.Message) -> None:
+            super().send(message)
+            raise OSError("unplugged")
+
+    wire = Broken()
+    with MidiPort(wire, SPEC, DEFAULT_SOUND) as port:
+        port.player().accept(frames([40] * 30 + [45] * 30, onsets=(0, 30)))
+    assert len(wire.sent) == 1 and wire.is_closed
+    assert [record.getMessage() for record in caplog.records] == [
+        "the MIDI port failed and is silent from here on: unplugged"
+    ]
 
 
 def test_the_octave_is_the_sounds_and_what_midi_lacks_is_not_sent() -> None:
@@ -116,17 +138,18 @@ def test_the_octave_is_the_sounds_and_what_midi_lacks_is_not_sent() -> None:
 def test_each_voice_has_its_channel_and_gives_it_back() -> None:
     wire, line = Wire(), frames([40] * 5, onsets=(0,))
     with MidiPort(wire, SPEC, DEFAULT_SOUND) as port:
-        first, second, *others = [port.player() for _ in range(N_CHANNELS + 1)]
+        first, second, *others = [port.player() for _ in range(len(CHANNELS) + 1)]
         for player in (first, second, *others):
             player.accept(line)
-        assert [m.channel for m in wire.sent if m.type == "note_on"] == list(range(N_CHANNELS))
-        first.close()
+        assert [m.channel for m in wire.sent if m.type == "note_on"] == CHANNELS
+        first.rest()
         others[-1].accept(frames([N] * 5))  # had none, and plays nothing now
         fresh = port.player()
         fresh.accept(line)
         assert wire.notes[-2:] == [("note_off", 0, 40), ("note_on", 0, 40)]
-    ends = [channel for kind, channel, _ in wire.notes[-N_CHANNELS:] if kind == "note_off"]
-    assert sorted(ends) == list(range(N_CHANNELS)) and wire.is_closed
+    ends = [channel for kind, channel, _ in wire.notes[-len(CHANNELS) :] if kind == "note_off"]
+    assert sorted(ends) == CHANNELS and wire.is_closed
+    assert 9 not in CHANNELS  # General MIDI's drums
 
 
 def test_a_session_plays_and_its_end_ends_the_note(probe: Bundle, rng: np.random.Generator) -> None:
@@ -136,7 +159,7 @@ def test_a_session_plays_and_its_end_ends_the_note(probe: Bundle, rng: np.random
     for _ in range(50):
         voice.process((0.1 * rng.standard_normal(512)).astype(np.float32))
     assert wire.notes[-1][0] == "note_on"
-    voice.close()
+    voice.rest()
     assert wire.notes[-1][0] == "note_off"
 
 

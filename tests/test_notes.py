@@ -187,27 +187,13 @@ def test_after_flush_and_reset_as_new(rng: np.random.Generator) -> None:
 
 
 @given(st.lists(st.integers(0, 127), max_size=9), st.integers(-11, 11))
-def test_octaves_up_and_down_again_are_none(pitches: list[int], octaves: int) -> None:
-    """Or they are refused: whatever fits into MIDI is shifted, nothing else."""
+def test_octaves_move_pitches_and_nothing_else(pitches: list[int], octaves: int) -> None:
+    """What MIDI has no pitch for is left out; up and down again, the rest is as before."""
     notes = [note(10 * i, 10 * i + 5, pitch, 0.3) for i, pitch in enumerate(pitches)]
-    if all(0 <= pitch + 12 * octaves <= 127 for pitch in pitches):
-        shifted = shift_octaves(notes, octaves)
-        assert [n.pitch for n in shifted] == [pitch + 12 * octaves for pitch in pitches]
-        assert shift_octaves(shifted, -octaves) == notes
-    else:
-        with pytest.raises(BassNetError, match=r"octave must keep .* 0 \.\. 127; got"):
-            shift_octaves(notes, octaves)
-
-
-def test_the_octaves_that_fit_are_told() -> None:
-    bass = [note(0, 10, 33), note(10, 20, 45)]
-    for octaves in (-3, 7):
-        with pytest.raises(
-            BassNetError, match=rf"got {octaves} for notes from 33 to 45: choose -2 \.\. 6"
-        ) as caught:
-            shift_octaves(bass, octaves)
-        assert "\n" not in str(caught.value)
-    assert [n.pitch for n in shift_octaves(bass, -2) + shift_octaves(bass, 6)] == [9, 21, 105, 117]
+    fitting = [n for n in notes if 0 <= n.pitch + 12 * octaves <= 127]
+    shifted = shift_octaves(notes, octaves)
+    assert [n.pitch for n in shifted] == [n.pitch + 12 * octaves for n in fitting]
+    assert shift_octaves(shifted, -octaves) == fitting
 
 
 def read_midi(path: Path) -> tuple[int, list[tuple[float, float, float, int]]]:

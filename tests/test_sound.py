@@ -41,17 +41,20 @@ def test_octave_and_tuning_multiply_f0_and_nothing_else(sound: Sound, factor: fl
     np.testing.assert_array_equal(played.onset, FRAMES.onset)
 
 
-def test_a_gate_moves_both_thresholds() -> None:
+@pytest.mark.parametrize(("gate_db", "on", "off"), [(-30.0, -30.0, -36.0), (-42.0, -42.0, -46.0)])
+def test_a_gate_opens_where_it_says_and_closes_below(gate_db: float, on: float, off: float) -> None:
+    """Never below the model's own; at that, or below, it is the model's."""
     spec = live().descriptor
-    gated = Sound(gate_db=-30.0).gate(spec)
-    assert (gated.gate_off_db, gated.gate_on_db) == (-30.0, -30.0 + spec.gate_on_db - spec.gate_off_db)
+    gated = Sound(gate_db=gate_db).gate(spec)
+    assert (gated.gate_on_db, gated.gate_off_db) == (on, off)
+    assert Sound(gate_db=spec.gate_off_db).gate(spec) == spec
 
 
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
         ({"timbre": "tuba"}, r"timbre must be one of finger, pick, .*; got 'tuba': choose one"),
-        ({"octave": 11}, r"octave must lie in -10 \.\. 10; got 11: choose"),
+        ({"octave": 5}, r"octave must lie in -4 \.\. 4; got 5: choose"),
         ({"tuning_hz": 399.0}, r"tuning must lie in 400 \.\. 480 Hz; got 399: choose"),
         ({"tuning_hz": 480.5}, r"got 480\.5"),
         ({"tuning_hz": math.nan}, "got nan"),

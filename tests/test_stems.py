@@ -216,6 +216,38 @@ def test_slakh_without_classes_is_refused(tmp_path: Path) -> None:
         find_songs(tmp_path)
 
 
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_a_stray_file_hides_no_song(layout: str, tmp_path: Path) -> None:
+    """Neither beside the songs nor beside the folders of a song's stems; nor does a link in a circle."""
+    for name in ("one", "two"):
+        LAYOUTS[layout](tmp_path / name)
+    write(tmp_path / "idea.wav", tone(220.0))
+    if layout == "folders":
+        write(tmp_path / "one" / "reference.wav", tone(220.0))
+    (tmp_path / "zebra").symlink_to(tmp_path)
+    songs = find_songs(tmp_path)
+    assert [song.folder.name for song in songs] == ["one", "two"]
+    assert all(len(song.bass) == 1 and len(song.others) == 2 for song in songs)
+
+
+def test_mixes_are_told_by_what_the_names_do_not_share(tmp_path: Path) -> None:
+    """Live and other programs put the project's name before each stem's."""
+    names = ["Summer Mix 3 bass", "Summer Mix 3 drums", "Summer Mix 3 keys mix", "Summer Mix 3 Main"]
+    for name in names:
+        write(tmp_path / "song" / f"{name}.wav", tone(220.0))
+    write(tmp_path / "whole" / "mixdown.wav", tone(220.0))
+    song, whole = find_songs(tmp_path)
+    assert [path.stem for path in song.bass] == names[:1] and list(song.others) == names[1:2]
+    assert not whole.bass and list(whole.others) == ["mixdown"]  # listed, and left out by name
+
+
+def test_a_rate_that_no_recorder_has_is_refused(tmp_path: Path) -> None:
+    """A header of a few bytes could ask for gigabytes."""
+    path = write(tmp_path / "bass.wav", tone(1.0, 7), 7)
+    with pytest.raises(BassNetError, match=r"bass\.wav must have 8000 to 192000 Hz; got 7: resample it"):
+        read_stem([path], RATE)
+
+
 @pytest.mark.parametrize("name", ["bass drum", "bassoon", "contrabassoon"])
 def test_what_is_called_bass_and_is_none(name: str, tmp_path: Path) -> None:
     as_files(tmp_path)

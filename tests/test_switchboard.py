@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rig import HERE, LATENCY, RATE, THERE, Rig, assert_echo, hello, packed
+from rig import DURATION, HERE, LATENCY, RATE, THERE, Rig, assert_echo, hello, packed
 
 from bassnet_osc import audio_wire, wire
 
@@ -180,6 +180,23 @@ def test_a_silent_client_is_dropped_and_freed() -> None:
     rig.block(1)
     [error] = rig.messages()
     assert error.args[0] == "no_session"
+
+
+def test_a_client_that_sends_no_mix_lets_no_note_hang() -> None:
+    """Max with its sound switched off goes on to say hello."""
+    rig = Rig()
+    rig.open()
+    voice = next(iter(rig.board.sessions.values())).voice
+    for seq in range(400):
+        rig.block(seq)
+        rig.loop.advance(DURATION)
+        if seq % 100 == 0:
+            rig.hello()
+    assert voice.rests == 0
+    for _ in range(3):
+        rig.loop.advance(0.9)
+        rig.hello()
+    assert voice.rests > 0 and list(rig.board.sessions) == [HERE]
 
 
 def test_bye_ends_the_session() -> None:

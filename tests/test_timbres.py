@@ -176,6 +176,12 @@ def test_an_unknown_name_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_tone_above_the_band_is_silence(name: str) -> None:
+    """And no error, however long it is held."""
+    assert not play(line([12_000.0] * 1200), TIMBRES[name])[at(2, 48000) :].any()
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_note_held_for_a_day_still_has_weights(name: str) -> None:
     weights = TIMBRES[name].weights(400.0, 86_400.0, -40.0)
     assert np.isfinite(weights).all() and weights[0] > 0.0

@@ -194,7 +194,7 @@ def test_a_gate_silences_what_is_below_it(probe: Bundle) -> None:
     np.testing.assert_array_equal(gated[:24_000], plain[:24_000])
     assert plain[36_000:].all() and not gated[36_000:].any()
     frames = Frames.join(told)
-    np.testing.assert_array_equal(np.isnan(frames.f0_hz[5:]), frames.level_db[5:] < -28.0)
+    np.testing.assert_array_equal(np.isnan(frames.f0_hz[5:]), frames.level_db[5:] < -34.0)
 
 
 def test_a_sound_can_be_changed_while_it_plays(probe: Bundle, rng: np.random.Generator) -> None:

@@ -81,6 +81,8 @@ def test_only_a_clear_difference_has_a_name() -> None:
     assert chosen(played(pitch=[40.0, 41.9, 33.0])) == {"low": 2}
     assert chosen(played(root=[0.9, 0.5, 0.1])) == {"root": 0, "moving": 2}
     assert chosen(played(root=[np.nan] * 3, fifth=[np.nan] * 3)) == {}
+    assert chosen(played(fifth=[0.0] * 3, notes_per_s=[0.0] * 3)) == {}  # nobody does it
+    assert chosen(played(fifth=[0.01, 0.01, 0.03])) == {}  # hardly anybody
 
 
 class Bassist(Listener):

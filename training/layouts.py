@@ -14,7 +14,9 @@ Flow: bassnet_osc.spec ◀ layouts ◀ stems.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import soundfile
@@ -24,7 +26,7 @@ from bassnet_osc.spec import BassNetError
 
 AUDIO = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".mp3"}
 AUDIO -= {".raw"}  # without a header nobody knows its rate
-MIX = re.compile(r"(^|[^a-z])(mix|mixture|mixdown|master|all_src)([^a-z]|$)", re.IGNORECASE)
+MIX = re.compile(r"(^|[^a-z])(mix|mixture|mixdown|master|all_src)([^a-z]|$)|^main$", re.IGNORECASE)
 BASS = re.compile(r"bass", re.IGNORECASE)
 NOT_BASS = re.compile(r"bass[ _-]?drum|bassoon|contrabassoon|double[ _-]?bass[ _-]?drum", re.IGNORECASE)
 SLAKH_METADATA, SLAKH_STEMS = "metadata.yaml", "stems"
@@ -47,7 +49,7 @@ def find_songs(root: Path) -> list[Stems]:
     if not root.is_dir():
         raise BassNetError(f"--songs must be a folder of songs; got {str(root)!r}: name one that is there")
     songs: list[Stems] = []
-    _search(root, songs)
+    _search(root, songs, set())
     if not songs:
         raise BassNetError(
             f"--songs must hold a folder per song with bass.wav and other stems, or be laid out as "
@@ -56,21 +58,36 @@ def find_songs(root: Path) -> list[Stems]:
     return songs
 
 
-def _search(folder: Path, songs: list[Stems]) -> None:
-    found = _slakh(folder) or _files(folder) or _folders(folder)
+def _search(folder: Path, songs: list[Stems], seen: set[Path]) -> None:
+    """A folder whose files hold no bass is a song where nothing below is one: a stray file hides no songs."""
+    if folder.resolve() in seen:
+        return  # a link in a circle, or to a song that is known by another name
+    seen.add(folder.resolve())
+    files = _files(folder)
+    found = _slakh(folder) or _folders(folder) or (files if files and files.bass else None)
     if found:
         songs.append(found)
         return
+    before = len(songs)
     for below in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        _search(below, songs)
+        _search(below, songs, seen)
+    if files and len(songs) == before:
+        songs.append(files)
 
 
 def _audio_files(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in AUDIO and not path.name.startswith(".") and not MIX.search(path.stem)
-    )
+    """The stems; where all are mixes, these."""
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in AUDIO and not p.name.startswith("."))
+    return without_mixes(files) or files
+
+
+def without_mixes(files: Sequence[Path]) -> list[Path]:
+    """The files that are stems: "Summer Mix bass.wav" is one, beside "Summer Mix drums.wav"."""
+    letters = zip(*(path.stem for path in files), strict=False)
+    common = "".join(each[0] for each in takewhile(lambda each: len(set(each)) == 1, letters))
+    # What the names share, but for a word that goes on; a single name is no title.
+    title = len(re.split(r"[^\W\d_]+$", common)[0]) if len(files) > 1 else 0
+    return [path for path in files if not MIX.search(path.stem[title:])]
 
 
 def _is_bass(name: str) -> bool:

@@ -128,6 +128,7 @@ def check_out(out: Path) -> None:
 
 def write_report(out: Path, results: dict[str, Any], heard: Sequence[Heard], bundle: Bundle) -> None:
     """Writes the folder whole or not at all; an older report gives way to it."""
+    out = out.resolve()  # where a link leads, and . has a name
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:

@@ -23,7 +23,7 @@ from bassnet_osc.spec import BassNetError, DescriptorSpec, Spec
 from training.agreement import onset_peaks
 from training.descriptors import Descriptors, NoteTruth, exact_descriptors
 from training.harmony import Audio, estimated_harmony, true_harmony
-from training.layouts import MIX
+from training.layouts import without_mixes
 from training.midi_songs import SUFFIXES as MIDI_SUFFIXES
 from training.midi_songs import read_midi_song
 from training.musical_fit import Harmony, Line, line_of
@@ -113,7 +113,8 @@ def read_listening_song(path: Path, spec: Spec) -> ListeningSong:
 def read_stems(folder: Path, sample_rate: int) -> tuple[Audio, Audio]:
     """The mix of everything but the bass, and the bass, mono and equally long, at `sample_rate`."""
     bass_file, others = audio_files(folder)
-    others = [path for path in others if not MIX.search(path.stem)] or others  # a mixdown has the bass in it
+    stems = without_mixes([bass_file, *others])  # a mixdown has the bass in it
+    others = [path for path in others if path in stems] or others
     headers = {path: _header(path) for path in (bass_file, *others)}
     for path in others:
         if headers[path] != headers[bass_file]:

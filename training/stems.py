@@ -26,6 +26,7 @@ import soundfile
 import soxr
 from tqdm import tqdm
 
+from bassnet_osc.resample import HIGHEST_RATE, LOWEST_RATE
 from bassnet_osc.spec import BassNetError, CqtSpec
 from training.data_sets import DATA_SETS
 from training.generate import run, write_song
@@ -55,6 +56,10 @@ def read_stem(paths: Sequence[Path], sample_rate: int) -> Audio:
 def _read_mono(path: Path, sample_rate: int) -> Audio:
     try:
         with soundfile.SoundFile(path) as file:
+            if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE:
+                raise BassNetError(
+                    f"{path} must have {LOWEST_RATE} to {HIGHEST_RATE} Hz; got {file.samplerate}: resample it"
+                )
             resampler = soxr.ResampleStream(file.samplerate, sample_rate, 1, dtype="float32")
             pieces = [
                 resampler.resample_chunk(block.mean(axis=1, dtype=np.float32))

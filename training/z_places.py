@@ -34,6 +34,7 @@ LEAST_SHARE = 0.25  # of the windows that each would have, were they shared equa
 WINDOWS = 300  # that each place plays to
 CLEAR_FACTOR = 1.3  # from the median of all places: below it a place does not deserve a name ...
 CLEAR_SEMITONES = 2.0  # ... or for its register
+LEAST_DIFFERENCE = {"notes_per_s": 0.5, "root": 0.1, "fifth": 0.1}  # what is hardly ever done has no name
 LEAST_SOUNDING = 0.25  # of the time: a place that is more silent is none to start from
 FIFTH = 7  # semitones
 
@@ -131,7 +132,7 @@ def chosen(played: Played) -> dict[str, int]:
             clear = abs(extreme - middle) >= CLEAR_SEMITONES
         else:
             low, high = sorted((extreme, middle))
-            clear = high >= CLEAR_FACTOR * low
+            clear = high >= CLEAR_FACTOR * low and high - low >= LEAST_DIFFERENCE[field]
         if clear and at not in found.values():
             found[name] = at
     return found
