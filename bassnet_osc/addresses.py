@@ -6,6 +6,7 @@ Flow: switchboard -> ADDRESSES -> one handler each -> switchboard, session. The 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from bassnet_osc import wire
@@ -13,6 +14,7 @@ from bassnet_osc.answers import AUDIO_OUT, PONG, STATS, STATUS, WELCOME
 from bassnet_osc.audio_wire import decode_audio
 from bassnet_osc.request import ERROR, Address, Request
 from bassnet_osc.session import Hello
+from bassnet_osc.sound import PARAMS, changed
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.switchboard import Switchboard
 
@@ -49,6 +51,14 @@ def _z_x(board: Switchboard, request: Request, x: float) -> None:
 def _z_y(board: Switchboard, request: Request, y: float) -> None:
     for session in board.addressed(request):
         session.z.set_axis("y", y)
+
+
+def _param(name: str) -> Callable[..., None]:
+    def change(board: Switchboard, request: Request, value: str | float) -> None:
+        for session in board.addressed(request):
+            session.play_as(changed(session.sound, name, value))
+
+    return change
 
 
 def _subscribe(board: Switchboard, request: Request, what: str, on: int) -> None:
@@ -98,6 +108,16 @@ ADDRESSES = {
     ),
     "/bassnet/z/x": Address(_z_x, "f", "f x", "moves along one axis", is_open=True),
     "/bassnet/z/y": Address(_z_y, "f", "f y", "moves along one axis", is_open=True),
+    **{
+        f"/bassnet/param/{name}": Address(
+            _param(name),
+            param.kind,
+            param.what,
+            "changes the sound" if param.kind == "s" else f"clamped to {param.lowest:g} .. {param.highest:g}",
+            is_open=True,
+        )
+        for name, param in PARAMS.items()
+    },
     "/bassnet/subscribe": Address(
         _subscribe, "si", "s what (stats), i on", "sends /bassnet/stats at once, and each second if on"
     ),

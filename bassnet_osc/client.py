@@ -141,6 +141,10 @@ class Client:
         """Moves in the latent plane; the server clamps to its z_range."""
         self._say("/bassnet/z", float(x), float(y))
 
+    def param(self, name: str, value: str | float) -> None:
+        """Changes the sound: a name of bassnet_osc.sound.PARAMS; numbers are clamped to its range."""
+        self._say(f"/bassnet/param/{name}", value)
+
     def reset(self) -> None:
         """Starts the stream anew, as after connect; seq goes on."""
         self._say("/bassnet/reset")

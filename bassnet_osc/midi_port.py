@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bassnet_osc.frames import Frames
 from bassnet_osc.notes import BEND_SEMITONES, HIGHEST_PITCH, WHEEL, Note, NoteTracker
-from bassnet_osc.sound import Sound
 from bassnet_osc.spec import BassNetError, Spec
 
 if TYPE_CHECKING:
@@ -39,13 +38,13 @@ class Out(Protocol):
 class MidiPort:
     """The port, and which of its channels are taken. As a context, it ends all notes and closes."""
 
-    def __init__(self, out: Out, spec: Spec, sound: Sound) -> None:
-        self._out, self._spec, self._sound = out, spec, sound
+    def __init__(self, out: Out, spec: Spec) -> None:
+        self._out, self._spec = out, spec
         self._players: dict[int, MidiPlayer] = {}  # by channel
         self._is_dead = False
 
     @staticmethod
-    def open(name: str, spec: Spec, sound: Sound) -> MidiPort:
+    def open(name: str, spec: Spec) -> MidiPort:
         """The port of that name where there is one (loopMIDI on Windows), or else a new, virtual one."""
         try:
             import mido
@@ -62,11 +61,11 @@ class MidiPort:
                 f"--midi-port must be a port that can be had; got {name!r} ({reason}): start the system's "
                 "MIDI (on Linux ALSA's sequencer, or JACK with MIDO_BACKEND=mido.backends.rtmidi/UNIX_JACK)"
             ) from error
-        return MidiPort(out, spec, sound)
+        return MidiPort(out, spec)
 
     def player(self) -> MidiPlayer:
         """A player for one more voice."""
-        return MidiPlayer(self, self._spec, self._sound)
+        return MidiPlayer(self, self._spec)
 
     def send(self, player: MidiPlayer, kind: str, **values: Any) -> bool:
         """Sends at once on the player's channel: the lowest that was free when it first played, if any."""
@@ -114,18 +113,19 @@ class MidiPlayer:
     settled, or bent where the key is the same.
     """
 
-    def __init__(self, port: MidiPort, spec: Spec, sound: Sound) -> None:
+    def __init__(self, port: MidiPort, spec: Spec) -> None:
         self._port = port
         self._tracker = NoteTracker(spec)
-        self._octave = sound.octave
+        self._octave = 0
         self._start = math.nan  # frame at which the sounding note began
         self._pitch: int | None = None  # the model's, when it was sent
         self._key: int | None = None  # what sounds on the port
         self._bend = 0.0  # as sent, semitones
         self._n_other = 0  # frames for which its pitch has been another one
 
-    def accept(self, frames: Frames) -> None:
-        """Plays frames; grouping does not matter."""
+    def accept(self, frames: Frames, octave: int = 0) -> None:
+        """Plays frames, notes from now on so many octaves higher; grouping does not matter."""
+        self._octave = octave
         for i in range(len(frames)):
             self._tracker.process(frames[i : i + 1])
             self._follow(self._tracker.sounding)

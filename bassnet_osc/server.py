@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from bassnet_osc.addresses import ADDRESSES
 from bassnet_osc.engine import Engine
+from bassnet_osc.frames import Frames
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.midi_port import MidiPort
 from bassnet_osc.session import MakeVoice
@@ -83,7 +84,7 @@ def run(
     sys.setswitchinterval(SWITCH_INTERVAL)
     with contextlib.ExitStack() as ends:
         ends.enter_context(contextlib.suppress(KeyboardInterrupt))  # where the loop cannot handle signals
-        midi = ends.enter_context(MidiPort.open(midi_port, bundle.spec, sound)) if midi_port else None
+        midi = ends.enter_context(MidiPort.open(midi_port, bundle.spec)) if midi_port else None
         asyncio.run(serve(bundle, voices(bundle, sound, midi), host, port, on_ready, allow))
 
 
@@ -95,7 +96,12 @@ def voices(bundle: Bundle, sound: Sound, midi: MidiPort | None) -> MakeVoice:
         if midi is None:
             return Voice(bundle, sample_rate, z, taper, sound=sound)
         player = midi.player()
-        return Voice(bundle, sample_rate, z, taper, on_frames=player.accept, on_rest=player.rest, sound=sound)
+
+        def play(frames: Frames) -> None:
+            player.accept(frames, voice.sound.octave)
+
+        voice = Voice(bundle, sample_rate, z, taper, on_frames=play, on_rest=player.rest, sound=sound)
+        return voice
 
     return make_voice
 

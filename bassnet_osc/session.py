@@ -20,6 +20,7 @@ from bassnet_osc.take import Answer, Counters, Take
 from bassnet_osc.wire import short
 
 if TYPE_CHECKING:
+    from bassnet_osc.sound import Sound
     from bassnet_osc.voice import Voice
 
 Source = tuple[str, int]  # IP address and port
@@ -117,6 +118,7 @@ class Session:
         self.wants_stats = False
         self._make_voice = make_voice
         self.voice = make_voice(hello.sample_rate, z, hello.taper)
+        self.sound = self.voice.sound
         self.take: Take | None = None  # from the first block on
         self._tail: Block | None = None
 
@@ -128,7 +130,13 @@ class Session:
         other = Session(self.number, self.token, self.source, hello, self.z, self._make_voice)
         other.is_proven = self.is_proven and hello.reply_port == self.hello.reply_port
         other.wants_stats = self.wants_stats
+        other.play_as(self.sound)
         return other
+
+    def play_as(self, sound: Sound) -> None:
+        """Changes the sound, of this take and of those to come."""
+        self.sound = sound
+        self.voice.play_as(sound)
 
     @property
     def reply_to(self) -> Source:
@@ -162,6 +170,7 @@ class Session:
         if self.take is None:
             return []  # the voice is as new
         voice = self._make_voice(self.hello.sample_rate, self.z, self.hello.taper)
+        voice.play_as(self.sound)
         owed, self._tail = self.take.finish()
         self.take, self.voice = None, voice
         return owed

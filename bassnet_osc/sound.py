@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bassnet_osc.frames import Frames
 from bassnet_osc.spec import A4_HZ, BassNetError, DescriptorSpec
-from bassnet_osc.timbres import DEFAULT_TIMBRE, timbre
+from bassnet_osc.timbres import DEFAULT_TIMBRE, TIMBRES, timbre
 
 HIGHEST_OCTAVE = 4  # up or down: further there is no bass
 LOWEST_TUNING_HZ, HIGHEST_TUNING_HZ = 400.0, 480.0  # more than a semitone to either side of A4_HZ
@@ -54,3 +54,33 @@ class Sound:
 
 
 DEFAULT_SOUND = Sound()
+
+
+@dataclass(frozen=True)
+class Param:
+    """A field of Sound that may be changed while it plays: its OSC type, its range where it is a number."""
+
+    field: str
+    kind: str  # s, i or f
+    what: str
+    lowest: float = 0.0
+    highest: float = 0.0
+
+
+PARAMS = {
+    "timbre": Param("timbre", "s", f"s name ({', '.join(TIMBRES)})"),
+    "octave": Param("octave", "i", "i octaves up", -HIGHEST_OCTAVE, HIGHEST_OCTAVE),
+    "tuning": Param("tuning_hz", "f", "f Hz of the A", LOWEST_TUNING_HZ, HIGHEST_TUNING_HZ),
+    "gate": Param("gate_db", "f", "f level in dB that a note must reach", LOWEST_GATE_DB, 0.0),
+}
+
+
+def changed(sound: Sound, name: str, value: str | float) -> Sound:
+    """The sound with a parameter of PARAMS changed; numbers are clamped to its range.
+
+    Raises BassNetError for a timbre that is none.
+    """
+    param = PARAMS[name]
+    if not isinstance(value, str):
+        value = min(max(value, param.lowest), param.highest)
+    return replace(sound, **{param.field: value})  # type: ignore[arg-type]

@@ -46,6 +46,8 @@ class Voice:
         self._synth = Synth(sample_rate, model.spec)
         self._samples_per_frame = sample_rate / model.spec.cqt.frame_rate
         self._on_frames, self._on_rest = on_frames, on_rest
+        self._gate: LevelGate | None = None
+        self._gated_by = model.spec.descriptor
         self.play_as(sound)
         self.latency_samples = self._stream.latency_samples
         self.latency_parts = self._stream.latency_parts
@@ -76,7 +78,9 @@ class Voice:
         self._synth.timbre = TIMBRES[sound.timbre]
         descriptor = self._stream.spec.descriptor
         gated = sound.gate(descriptor)
-        self._gate = None if gated == descriptor else LevelGate(gated)
+        if gated != self._gated_by:  # or a note that hangs between its thresholds would end
+            self._gated_by = gated
+            self._gate = None if gated == descriptor else LevelGate(gated)
 
     def hear(self, block: Block) -> Frames:
         """The frames that this block (n,) of the mix finishes. Blocks come in order."""

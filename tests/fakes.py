@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bassnet_osc.engine import Measured
+from bassnet_osc.sound import DEFAULT_SOUND, Sound
 from bassnet_osc.spec import Spec
 
 Block = npt.NDArray[np.float32]
@@ -46,6 +47,10 @@ class EchoVoice:
         self._ready = np.zeros(latency_samples, np.float32)  # from output position _n_played on
         self.inputs: list[Block] = []
         self.rests = 0
+        self.sound = DEFAULT_SOUND
+
+    def play_as(self, sound: Sound) -> None:
+        self.sound = sound
 
     def rest(self) -> None:
         self.rests += 1

@@ -18,7 +18,7 @@ from bassnet_osc.midi_port import CHANNELS, MidiPort
 from bassnet_osc.notes import notes_from_frames, pitch_to_hz
 from bassnet_osc.presets import live
 from bassnet_osc.server import voices
-from bassnet_osc.sound import DEFAULT_SOUND, Sound
+from bassnet_osc.sound import DEFAULT_SOUND
 from bassnet_osc.spec import BassNetError
 
 SPEC, N = live(), np.nan
@@ -55,18 +55,18 @@ def frames(pitches: list[float], onsets: tuple[int, ...] = (), level_db: float =
     return Frames(0, f0_hz, np.full(len(pitches), level_db), onset)
 
 
-def played(line: Frames, sound: Sound = DEFAULT_SOUND, group: int = 1000) -> Wire:
+def played(line: Frames, octave: int = 0, group: int = 1000) -> Wire:
     wire = Wire()
-    player = MidiPort(wire, SPEC, sound).player()
+    player = MidiPort(wire, SPEC).player()
     for i in range(0, len(line), group):
-        player.accept(line[i : i + group])
+        player.accept(line[i : i + group], octave)
     player.rest()
     return wire
 
 
 def test_a_note_begins_with_its_attack_and_ends_with_its_voice() -> None:
     wire = Wire()
-    player = MidiPort(wire, SPEC, DEFAULT_SOUND).player()
+    player = MidiPort(wire, SPEC).player()
     line = frames([N] * 5 + [40.25] * 30 + [N] * 5, onsets=(5,))
     player.accept(line[:5])
     assert wire.sent == []
@@ -121,7 +121,7 @@ def test_a_port_that_fails_is_left_alone(caplog: pytest.LogCaptureFixture) -> No
             raise OSError("unplugged")
 
     wire = Broken()
-    with MidiPort(wire, SPEC, DEFAULT_SOUND) as port:
+    with MidiPort(wire, SPEC) as port:
         port.player().accept(frames([40] * 30 + [45] * 30, onsets=(0, 30)))
     assert len(wire.sent) == 1 and wire.is_closed
     assert [record.getMessage() for record in caplog.records] == [
@@ -131,13 +131,13 @@ def test_a_port_that_fails_is_left_alone(caplog: pytest.LogCaptureFixture) -> No
 
 def test_the_octave_is_the_sounds_and_what_midi_lacks_is_not_sent() -> None:
     line = frames([40] * 30, onsets=(0,))
-    assert played(line, Sound(octave=-1)).notes == [("note_on", 0, 28), ("note_off", 0, 28)]
-    assert played(line, Sound(octave=-4)).sent == []
+    assert played(line, -1).notes == [("note_on", 0, 28), ("note_off", 0, 28)]
+    assert played(line, -4).sent == []
 
 
 def test_each_voice_has_its_channel_and_gives_it_back() -> None:
     wire, line = Wire(), frames([40] * 5, onsets=(0,))
-    with MidiPort(wire, SPEC, DEFAULT_SOUND) as port:
+    with MidiPort(wire, SPEC) as port:
         first, second, *others = [port.player() for _ in range(len(CHANNELS) + 1)]
         for player in (first, second, *others):
             player.accept(line)
@@ -154,7 +154,7 @@ def test_each_voice_has_its_channel_and_gives_it_back() -> None:
 
 def test_a_session_plays_and_its_end_ends_the_note(probe: Bundle, rng: np.random.Generator) -> None:
     wire = Wire()
-    make_voice = voices(probe, DEFAULT_SOUND, MidiPort(wire, probe.spec, DEFAULT_SOUND))
+    make_voice = voices(probe, DEFAULT_SOUND, MidiPort(wire, probe.spec))
     voice = make_voice(48_000, lambda frame: (0.0, 0.0), None)  # type: ignore[arg-type]
     for _ in range(50):
         voice.process((0.1 * rng.standard_normal(512)).astype(np.float32))
@@ -167,8 +167,8 @@ def test_an_existing_port_is_taken_and_else_a_new_one_made(monkeypatch: pytest.M
     opened: list[tuple[str, dict[str, Any]]] = []
     monkeypatch.setattr(mido, "get_output_names", lambda: ["loopMIDI Port 1", "Other"])
     monkeypatch.setattr(mido, "open_output", lambda name, **words: opened.append((name, words)) or Wire())
-    MidiPort.open("loopMIDI Port", SPEC, DEFAULT_SOUND)
-    MidiPort.open("BassNet", SPEC, DEFAULT_SOUND)
+    MidiPort.open("loopMIDI Port", SPEC)
+    MidiPort.open("BassNet", SPEC)
     assert opened == [("loopMIDI Port 1", {}), ("BassNet", {"virtual": True})]
 
 
@@ -185,4 +185,4 @@ def test_without_midi_there_is_one_clear_line(
     assert said.count("\n") == 1
     monkeypatch.setitem(sys.modules, "mido", None)
     with pytest.raises(BassNetError, match=r"--midi-port needs python-rtmidi; .*bassnet-osc\[midi\]"):
-        MidiPort.open("BassNet", SPEC, DEFAULT_SOUND)
+        MidiPort.open("BassNet", SPEC)

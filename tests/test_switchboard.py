@@ -9,6 +9,7 @@ import pytest
 from rig import DURATION, HERE, LATENCY, RATE, THERE, Rig, assert_echo, hello, packed
 
 from bassnet_osc import audio_wire, wire
+from bassnet_osc.sound import Sound
 
 
 def test_hello_is_welcomed_with_the_latency_and_its_parts() -> None:
@@ -180,6 +181,31 @@ def test_a_silent_client_is_dropped_and_freed() -> None:
     rig.block(1)
     [error] = rig.messages()
     assert error.args[0] == "no_session"
+
+
+def test_parameters_change_the_sound_and_outlive_a_restart() -> None:
+    """The sender's own; everybody's from a controller; numbers are clamped, a timbre that is none refused."""
+    rig = Rig()
+    rig.open()
+    rig.open(source=THERE)
+    here, there = (rig.board.sessions[source] for source in (HERE, THERE))
+    rig.say("/bassnet/param/octave", -1)
+    rig.say("/bassnet/param/timbre", "sub")
+    assert (here.voice.sound, there.voice.sound) == (Sound("sub", -1), Sound())
+    controller = ("127.0.0.1", 6000)
+    for name, value in (("tuning", 1000.0), ("gate", -12), ("octave", 9.0)):
+        rig.say(f"/bassnet/param/{name}", value, source=controller)
+    assert here.voice.sound == Sound("sub", 4, 480.0, -12.0)
+    assert there.voice.sound == Sound("finger", 4, 480.0, -12.0)
+    rig.block(0)
+    rig.say("/bassnet/reset")
+    assert here.voice.sound == Sound("sub", 4, 480.0, -12.0)
+    rig.hello(sample_rate=44_100)
+    assert rig.board.sessions[HERE].voice.sound == Sound("sub", 4, 480.0, -12.0)
+    rig.messages()
+    rig.say("/bassnet/param/timbre", "tuba")
+    [error] = rig.messages()
+    assert error.args[0] == "param/timbre" and "one of finger" in error.args[1]
 
 
 def test_a_client_that_sends_no_mix_lets_no_note_hang() -> None:

@@ -27,7 +27,8 @@ and 90th percentile of the latents of all songs. Songs: {songs}.
 """
 LOSSES = """\
 Different data, targets and channels: the paper's songs are pop and rock recordings with estimated targets, \
-its losses over all resolutions. z comes from the window itself, as the paper's does.
+its losses over all resolutions. z comes from the window itself, as the paper's does. Each song counts \
+the same here; the figures over all windows of all songs together are in the bundle's `model.json`.
 """
 DEFINITIONS = """\
 - **pitch class of the true bass**: share of the frames (10 ms) where both sound in which the pitch classes \
