@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bassnet_osc import wire
-from bassnet_osc.answers import AUDIO_OUT, PONG, STATS, STATUS, WELCOME
+from bassnet_osc.answers import AUDIO_OUT, FRAME, NOTE_OFF, NOTE_ON, PONG, STATS, STATUS, WELCOME
 from bassnet_osc.audio_wire import decode_audio
 from bassnet_osc.request import ERROR, Address, Request
 from bassnet_osc.session import Hello
@@ -62,10 +62,15 @@ def _param(name: str) -> Callable[..., None]:
 
 
 def _subscribe(board: Switchboard, request: Request, what: str, on: int) -> None:
-    if what != "stats":
-        raise BassNetError(f"subscribe knows stats; got {wire.short(what)}: nothing else is sent yet")
-    request.own_session.wants_stats = bool(on)
-    board.tell_stats(request.own_session)
+    if what not in SUBSCRIPTIONS:
+        known = ", ".join(SUBSCRIPTIONS)
+        raise BassNetError(f"subscribe knows {known}; got {wire.short(what)}: choose one")
+    session = request.own_session
+    if what == "notes" and not on:
+        board.playing.rest(session)
+    (session.wants.add if on else session.wants.discard)(what)
+    if what == "stats":
+        board.tell_stats(session)
 
 
 def _ping(board: Switchboard, request: Request, n: int) -> None:
@@ -83,6 +88,8 @@ def _reset(board: Switchboard, request: Request) -> None:
 def _bye(board: Switchboard, request: Request) -> None:
     board.drop(request.own_session)
 
+
+SUBSCRIPTIONS = ("stats", "frames", "notes")
 
 ADDRESSES = {
     "/bassnet/hello": Address(
@@ -119,7 +126,10 @@ ADDRESSES = {
         for name, param in PARAMS.items()
     },
     "/bassnet/subscribe": Address(
-        _subscribe, "si", "s what (stats), i on", "sends /bassnet/stats at once, and each second if on"
+        _subscribe,
+        "si",
+        "s what (stats, frames, notes), i on",
+        "stats: at once, and each second if on; frames and notes: as soon as they are known, until off",
     ),
     "/bassnet/ping": Address(
         _ping,
@@ -137,6 +147,10 @@ ANSWERS = {
     AUDIO_OUT: "i seq, then block_size samples in the session's format",
     STATUS: "s state (loading, ready, overloaded, stopping), s reason: each second",
     STATS: "i blocks in, i lost, i late, i concealed, f p50, f p95, f p99 (ms of inference), f load (0 to 1)",
+    FRAME: "i frame (100 a second, from the first block on), f f0_hz (0 unvoiced), f level_db, f onset",
+    NOTE_ON: "i pitch, i velocity, f bend (semitones), i seq, i offset: where it begins in the mix; heard "
+    "latency_samples later",
+    NOTE_OFF: "i pitch, i seq, i offset",
     PONG: "i n",
     ERROR: "s code (the message at fault, or no_session, address, datagram, short, failed), s text",
 }

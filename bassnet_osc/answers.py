@@ -8,16 +8,21 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bassnet_osc import __version__, wire
 from bassnet_osc.audio_wire import encode_audio
 
 if TYPE_CHECKING:
     from bassnet_osc.engine import Measured
+    from bassnet_osc.frames import Frames
+    from bassnet_osc.live_notes import NoteEvent
     from bassnet_osc.session import Session
     from bassnet_osc.take import Answer, Counters
 
 WELCOME, AUDIO_OUT, STATUS = "/bassnet/welcome", "/bassnet/audio/out", "/bassnet/status"
 STATS, PONG = "/bassnet/stats", "/bassnet/pong"
+FRAME, NOTE_ON, NOTE_OFF = "/bassnet/frame", "/bassnet/note/on", "/bassnet/note/off"
 
 
 def welcomes(session: Session, model: str, z_range: float) -> list[bytes]:
@@ -35,6 +40,20 @@ def welcomes(session: Session, model: str, z_range: float) -> list[bytes]:
 def audio_out(answer: Answer, format: str) -> bytes:
     """A block of bass."""
     return encode_audio(AUDIO_OUT, answer.seq, answer.samples, format)
+
+
+def frames(played: Frames) -> list[bytes]:
+    """Each frame as a message; f0 is 0 where there is none."""
+    f0_hz = np.nan_to_num(played.f0_hz)
+    curves = zip(f0_hz.tolist(), played.level_db.tolist(), played.onset.tolist(), strict=True)
+    return [wire.encode(FRAME, played.first + i, *values) for i, values in enumerate(curves)]
+
+
+def note(event: NoteEvent, seq: int, offset: int) -> bytes | None:
+    """A note's beginning or end at a place of the mix; None for a bend, which has no message."""
+    if event.kind == "on":
+        return wire.encode(NOTE_ON, event.pitch, event.velocity, event.bend, seq, offset)
+    return wire.encode(NOTE_OFF, event.pitch, seq, offset) if event.kind == "off" else None
 
 
 def status(state: str, reason: str) -> bytes:

@@ -33,7 +33,7 @@ class LiveZ:
     """z as a fader moves it: with every frame it comes closer to the target (one pole, z_smoothing_s)."""
 
     def __init__(self, spec: Spec, x: float = 0.0, y: float = 0.0) -> None:
-        self._spec = spec
+        self.spec = spec
         self._start = (clamp(x, spec), clamp(y, spec))
         self._decay = math.exp(-1.0 / (spec.cqt.frame_rate * spec.model.z_smoothing_s))  # of a frame
         self.reset()
@@ -51,7 +51,7 @@ class LiveZ:
 
     def set(self, x: float, y: float) -> None:
         """Moves the target; the first one ever is taken at once."""
-        self._target = (clamp(x, self._spec), clamp(y, self._spec))
+        self._target = (clamp(x, self.spec), clamp(y, self.spec))
         if self._untouched:
             self._now = self._target
         self._untouched = False

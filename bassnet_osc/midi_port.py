@@ -1,26 +1,24 @@
 """A MIDI port that other programs see: each session plays its notes there as soon as they are known.
 
-Flow: voice -> frames -> notes.NoteTracker -> midi_port -> any bass plug-in. mido and python-rtmidi (extra
+Flow: voice -> live_notes -> midi_port -> any bass plug-in. mido and python-rtmidi (extra
 `midi`) are imported when a port is opened.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bassnet_osc.frames import Frames
-from bassnet_osc.notes import BEND_SEMITONES, HIGHEST_PITCH, WHEEL, Note, NoteTracker
+from bassnet_osc.live_notes import LiveNotes, NoteEvent
+from bassnet_osc.notes import BEND_SEMITONES, WHEEL
 from bassnet_osc.spec import BassNetError, Spec
 
 if TYPE_CHECKING:
     import mido
 
 CHANNELS = [channel for channel in range(16) if channel != 9]  # MIDI's but for General MIDI's drums
-SETTLED = 3  # frames in which another pitch must be the note's until it is struck anew
-RETUNED = 0.1  # semitones that a note must have moved until its bend is sent again
 
 log = logging.getLogger("bassnet_osc")
 
@@ -107,58 +105,30 @@ class MidiPort:
 
 
 class MidiPlayer:
-    """One bass on a channel: a note begins with its attack, not when all of it is known.
-
-    Its pitch and velocity are those of its first frame. What turns out otherwise is struck anew once it has
-    settled, or bent where the key is the same.
-    """
+    """One bass on a channel."""
 
     def __init__(self, port: MidiPort, spec: Spec) -> None:
         self._port = port
-        self._tracker = NoteTracker(spec)
-        self._octave = 0
-        self._start = math.nan  # frame at which the sounding note began
-        self._pitch: int | None = None  # the model's, when it was sent
-        self._key: int | None = None  # what sounds on the port
-        self._bend = 0.0  # as sent, semitones
-        self._n_other = 0  # frames for which its pitch has been another one
+        self._notes = LiveNotes(spec)
+        self._is_on = False  # whether a note sounds on the port
 
     def accept(self, frames: Frames, octave: int = 0) -> None:
-        """Plays frames, notes from now on so many octaves higher; grouping does not matter."""
-        self._octave = octave
-        for i in range(len(frames)):
-            self._tracker.process(frames[i : i + 1])
-            self._follow(self._tracker.sounding)
+        """Plays frames, notes that begin so many octaves higher; grouping does not matter."""
+        for event in self._notes.process(frames, octave):
+            self._send(event)
 
     def rest(self) -> None:
         """Ends the note that sounds and gives the channel back; the next note takes one again."""
-        self._stop()
+        for event in self._notes.rest():
+            self._send(event)
         self._port.free(self)
 
-    def _follow(self, note: Note | None) -> None:
-        if note is None:
-            self._stop()
+    def _send(self, event: NoteEvent) -> None:
+        if event.kind == "off":
+            if self._is_on:
+                self._port.send(self, "note_off", note=event.pitch)
+            self._is_on = False
             return
-        self._n_other = 0 if note.pitch == self._pitch else self._n_other + 1
-        if note.start_frame != self._start or self._n_other == SETTLED:
-            self._stop()
-            self._begin(note)
-            self._start, self._pitch, self._n_other = note.start_frame, note.pitch, 0
-        elif self._key is not None and not self._n_other and abs(note.bend - self._bend) > RETUNED:
-            self._tune(note)
-
-    def _tune(self, note: Note) -> None:
-        self._port.send(self, "pitchwheel", pitch=round(note.bend / BEND_SEMITONES * WHEEL))
-        self._bend = note.bend
-
-    def _begin(self, note: Note) -> None:
-        key = note.pitch + 12 * self._octave
-        if 0 <= key <= HIGHEST_PITCH:
-            self._tune(note)
-            if self._port.send(self, "note_on", note=key, velocity=note.velocity):
-                self._key = key
-
-    def _stop(self) -> None:
-        if self._key is not None:
-            self._port.send(self, "note_off", note=self._key)
-        self._key, self._pitch, self._start = None, None, math.nan
+        self._port.send(self, "pitchwheel", pitch=round(event.bend / BEND_SEMITONES * WHEEL))
+        if event.kind == "on":
+            self._is_on = self._port.send(self, "note_on", note=event.pitch, velocity=event.velocity)

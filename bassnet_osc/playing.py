@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bassnet_osc import answers as say
+from bassnet_osc.audio_wire import SEQ_MODULO
 from bassnet_osc.frames import Block
 from bassnet_osc.session import Session, Source
 from bassnet_osc.take import Answer, Take
@@ -17,7 +18,7 @@ from bassnet_osc.take import Answer, Take
 if TYPE_CHECKING:
     from bassnet_osc.engine import Engine
     from bassnet_osc.frames import Frames
-    from bassnet_osc.voice import Voice
+    from bassnet_osc.live_notes import NoteEvent
 
 
 class Timer(Protocol):
@@ -60,29 +61,49 @@ class Playing:
         """Takes a block of the mix; raises BassNetError for one that the session refuses."""
         voice = session.voice
         inputs, answers = session.receive(seq, block, now)
-        if session.voice is not voice:
-            self._forget(voice)
+        if session.voice is not voice:  # a jump
+            self._engine.forget(voice)
+            voice.rest()
+            self.rest(session)
         self._go_on(session, inputs, answers)
 
     def restart(self, session: Session) -> None:
         """Ends the session's take; the next block begins another. BassNetError where it is too soon."""
         voice = session.voice
+        self.rest(session)
         owed = session.restart()
         self._engine.forget(voice)
-        if session.voice is not voice:
-            voice.rest()
         self._go_on(session, [], owed)
 
     def end(self, session: Session) -> None:
         """Frees what the session held."""
+        self.rest(session)
         session.take = None  # what is being heard for it comes to nothing
-        self._forget(session.voice)
+        self._engine.forget(session.voice)
         if session in self._timers:
             self._timers.pop(session).cancel()
 
-    def _forget(self, voice: Voice) -> None:
-        self._engine.forget(voice)
-        voice.rest()
+    def rest(self, session: Session) -> None:
+        """Ends the notes that sound, at the newest block: nothing is heard for now, or ever again."""
+        session.voice.rest()
+        for event in session.notes.rest():
+            newest = 0 if session.take is None else session.take.newest % SEQ_MODULO
+            self._tell_note(session, event, newest, 0)
+
+    def _tell(self, session: Session, take: Take) -> None:
+        """Sends what the session has subscribed to of the frames that were just played."""
+        played, frame_rate = take.accepted, session.z.spec.cqt.frame_rate
+        if played is not None and "frames" in session.wants:
+            for datagram in say.frames(played):
+                self._send(datagram, session.reply_to)
+        if played is not None and "notes" in session.wants:
+            for event in session.notes.process(played, session.sound.octave):
+                self._tell_note(session, event, *take.position(event.frame, frame_rate))
+
+    def _tell_note(self, session: Session, event: NoteEvent, seq: int, offset: int) -> None:
+        datagram = say.note(event, seq, offset)
+        if datagram is not None and session.is_proven:
+            self._send(datagram, session.reply_to)
 
     def _go_on(self, session: Session, inputs: list[Block], answers: list[Answer]) -> None:
         """Has the inputs heard, sends the answers, and looks again when something is due."""
@@ -100,6 +121,7 @@ class Playing:
             self._failed(session, result)
         else:
             self._go_on(session, [], take.heard(result, self._loop.time()))
+            self._tell(session, take)
 
     def _set_timer(self, session: Session) -> None:
         due = None if session.take is None else session.take.due

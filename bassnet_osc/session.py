@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bassnet_osc.audio_wire import FORMATS, MAX_BLOCK
 from bassnet_osc.frames import Block
 from bassnet_osc.latent import LiveZ
+from bassnet_osc.live_notes import LiveNotes
 from bassnet_osc.order import WINDOW, unwrap
 from bassnet_osc.resample import HIGHEST_RATE, LOWEST_RATE
 from bassnet_osc.spec import BassNetError
@@ -115,7 +116,8 @@ class Session:
         self.last_block = 0.0  # time of the newest block
         self.is_proven = False  # whether the client has shown that it receives what is sent to it
         self.owes_welcome = False  # whether the welcome was cut to the length of an unproven hello
-        self.wants_stats = False
+        self.wants: set[str] = set()  # what it has subscribed to, of addresses.SUBSCRIPTIONS
+        self.notes = LiveNotes(z.spec)
         self._make_voice = make_voice
         self.voice = make_voice(hello.sample_rate, z, hello.taper)
         self.sound = self.voice.sound
@@ -129,7 +131,7 @@ class Session:
         """
         other = Session(self.number, self.token, self.source, hello, self.z, self._make_voice)
         other.is_proven = self.is_proven and hello.reply_port == self.hello.reply_port
-        other.wants_stats = self.wants_stats
+        other.wants = self.wants
         other.play_as(self.sound)
         return other
 

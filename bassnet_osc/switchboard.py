@@ -208,13 +208,13 @@ class Switchboard:
             self.drop(session)
         for session in self.sessions.values():
             if now - session.last_block >= STATUS_EVERY:
-                session.voice.rest()  # its client lives, but sends no mix: no note may hang
+                self.playing.rest(session)  # its client lives, but sends no mix: no note may hang
         self.refusals.every_second(now)
         self._pace.forget(now)
         self._judge_load()
         self._tell_state()
         for session in self.sessions.values():
-            if session.wants_stats:
+            if "stats" in session.wants:
                 self.tell_stats(session)
 
     def _judge_load(self) -> None:

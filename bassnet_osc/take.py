@@ -7,6 +7,7 @@ arrived late, twice or never.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -72,11 +73,17 @@ class Take:
         self._unclaimed: dict[int, tuple[Block, bool]] = {}  # played for blocks that may still come
         self._last = np.zeros(self.block_size, np.float32)  # the newest input, repeated where one is missing
         self._n_missing = 0  # samples since the newest input
+        self.accepted: Frames | None = None  # the newest frames that were played
 
     @property
     def newest(self) -> int:
         """The greatest index received."""
         return self._order.newest
+
+    def position(self, frame: int, frame_rate: float) -> tuple[int, int]:
+        """Where a frame lies in the mix: seq of its block, and the sample within it."""
+        n_blocks, offset = divmod(math.ceil(frame * self.sample_rate / frame_rate), self.block_size)
+        return (self.first + n_blocks) % SEQ_MODULO, offset
 
     @property
     def backlog_seconds(self) -> float:
@@ -109,7 +116,7 @@ class Take:
 
     def heard(self, frames: Frames, now: float) -> list[Answer]:
         """Takes the frames of the oldest input that was not heard yet."""
-        self.voice.accept(frames)
+        self.accepted = self.voice.accept(frames)
         self._heard += self._spans.popleft()
         return self.answers(now)
 

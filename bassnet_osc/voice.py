@@ -86,13 +86,16 @@ class Voice:
         """The frames that this block (n,) of the mix finishes. Blocks come in order."""
         return self._stream.process(block)
 
-    def accept(self, frames: Frames) -> None:
-        """Turns finished frames into sound, but for those whose time has gone out concealed."""
+    def accept(self, frames: Frames) -> Frames:
+        """Turns finished frames into sound, but for those whose time has gone out concealed; returns what it
+        played: without a pitch where the sound's gate is closed.
+        """
         frames = self._gated(frames[max(0, self._next_frame - frames.first) :])
         if len(frames):
             self._sound(self.sound.played(frames))
             if self._on_frames:
                 self._on_frames(frames)
+        return frames
 
     def _gated(self, frames: Frames) -> Frames:
         """Without a pitch where the level is below the sound's own gate, whatever the onsets say."""

@@ -120,5 +120,6 @@ def test_the_table_says_what_each_address_takes_and_does() -> None:
             kinds = [word[0] for word in words if word[:2] in ("s ", "i ", "f ")]
             assert "".join(kinds) == entry.kinds.rstrip("*"), address
     assert set(ANSWERS) == {
-        f"/bassnet/{name}" for name in ("welcome", "audio/out", "status", "stats", "pong", "error")
+        f"/bassnet/{name}"
+        for name in "welcome audio/out status stats frame note/on note/off pong error".split()
     }

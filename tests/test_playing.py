@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import rig as rig_module
+from fakes import EchoVoice, Heard
 from rig import DURATION, HERE, LATENCY, RATE, THERE, N, Rig, assert_echo, packed
 
 from bassnet_osc import audio_wire
+from bassnet_osc.frames import Frames
 
 
 @pytest.mark.parametrize("audio_format", audio_wire.FORMATS)
@@ -153,3 +156,67 @@ def test_audio_in_a_bundle_is_heard() -> None:
     ]
     rig.board.receive(packed(*parts), HERE)
     assert [seq for seq, _ in rig.answers()] == [0, 1]
+
+
+class Player(EchoVoice):
+    """Hears a frame in each block; plays an A1 in frames 3 to 9."""
+
+    def accept(self, heard: Heard) -> Frames:
+        super().accept(heard)
+        frame = len(self.inputs) - 1
+        sounds = 3 <= frame < 10
+        f0_hz = np.array([55.0 if sounds else np.nan])
+        return Frames(frame, f0_hz, np.array([-12.0 if sounds else -60.0]), np.array([float(frame == 3)]))
+
+
+@pytest.fixture
+def player(monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """A rig whose voices play notes."""
+    monkeypatch.setattr(rig_module, "EchoVoice", Player)
+    rig = Rig()
+    rig.open()
+    return rig
+
+
+def test_frames_and_notes_are_told_with_their_place(player: Rig) -> None:
+    """Frame 3 is sample 1440: in block 5, at its sample 160. Who has not asked is told nothing."""
+    player.open(source=THERE)
+    for what in ("frames", "notes"):
+        player.say("/bassnet/subscribe", what, 1)
+    for seq in range(12):
+        player.block(seq)
+        player.block(seq, source=THERE)
+    told = player.messages()
+    frames = [m.args for m in told if m.address == "/bassnet/frame"]
+    assert [args[0] for args in frames] == list(range(12))
+    assert frames[0][1:] == (0.0, -60.0, 0.0) and frames[3][1:] == (55.0, -12.0, 1.0)
+    notes = [(m.address, *m.args) for m in told if "note" in m.address]
+    assert notes == [("/bassnet/note/on", 33, 102, 0.0, 5, 160), ("/bassnet/note/off", 33, 18, 192)]
+    assert player.messages(THERE) == []
+    for what in ("frames", "notes"):
+        player.say("/bassnet/subscribe", what, 0)
+    player.block(12)
+    assert player.messages() == []
+
+
+@pytest.mark.parametrize("end", ["/bassnet/reset", "/bassnet/bye", "jump", "pause", "unsubscribe"])
+def test_no_note_is_left_on(player: Rig, end: str) -> None:
+    player.say("/bassnet/subscribe", "notes", 1)
+    player.say("/bassnet/param/octave", 1)
+    for seq in range(6):
+        player.block(seq)
+    [on] = player.messages()
+    assert on.args[0] == 45
+    if end == "jump":
+        player.block(10_000)
+    elif end == "unsubscribe":
+        player.say("/bassnet/subscribe", "notes", 0)
+    elif end == "pause":
+        player.loop.advance(0.6)
+        player.hello()
+        player.messages()
+        player.loop.advance(0.6)
+    else:
+        player.say(end)
+    offs = [m for m in player.messages() if m.address == "/bassnet/note/off"]
+    assert [m.args[0] for m in offs] == [45]
