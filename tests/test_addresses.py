@@ -121,5 +121,15 @@ def test_the_table_says_what_each_address_takes_and_does() -> None:
             assert "".join(kinds) == entry.kinds.rstrip("*"), address
     assert set(ANSWERS) == {
         f"/bassnet/{name}"
-        for name in "welcome audio/out status stats frame note/on note/off pong error".split()
+        for name in [
+            "welcome",
+            "audio/out",
+            "status",
+            "stats",
+            "frame",
+            "note/on",
+            "note/off",
+            "pong",
+            "error",
+        ]
     }
