@@ -28,6 +28,7 @@ from bassnet_osc.spec import DECODER, ENCODER, FORMAT, FRONTEND, GRAPHS, BassNet
 from export.card import with_card
 from export.graphs import DecoderGraph, EncoderGraph, ProbeDecoder, ProbeEncoder, probe_spec
 from export.parity import ParityError, check, parity, report
+from export.small_kernels import shrink_kernels
 from training.checkpoint import load_model
 from training.cqt import Cqt
 from training.folders import replace_folder
@@ -57,6 +58,7 @@ def write_graph(module: nn.Module, example: tuple[torch.Tensor, ...], path: Path
             dynamo=False,
         )
     graph = onnx.load(path)
+    shrink_kernels(graph)
     for key, value in (("spec", spec.to_json()), ("format", str(FORMAT))):
         graph.metadata_props.add(key=key, value=value)
     onnx.save(graph, path)
