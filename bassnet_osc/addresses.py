@@ -110,11 +110,13 @@ ADDRESSES = {
         _z,
         "ff",
         "f x, f y",
-        "moves in the latent plane, clamped to z_range; everybody's, from a source without a session",
+        "moves in the latent plane, clamped to z_range; everybody's, from a source without a session; one "
+        "client's as /bassnet/to/NAME/z, NAME as in its hello, and z/x, z/y and param likewise",
         is_open=True,
+        is_control=True,
     ),
-    "/bassnet/z/x": Address(_z_x, "f", "f x", "moves along one axis", is_open=True),
-    "/bassnet/z/y": Address(_z_y, "f", "f y", "moves along one axis", is_open=True),
+    "/bassnet/z/x": Address(_z_x, "f", "f x", "moves along one axis", is_open=True, is_control=True),
+    "/bassnet/z/y": Address(_z_y, "f", "f y", "moves along one axis", is_open=True, is_control=True),
     **{
         f"/bassnet/param/{name}": Address(
             _param(name),
@@ -122,6 +124,7 @@ ADDRESSES = {
             param.what,
             "changes the sound" if param.kind == "s" else f"clamped to {param.lowest:g} .. {param.highest:g}",
             is_open=True,
+            is_control=True,
         )
         for name, param in PARAMS.items()
     },

@@ -29,6 +29,7 @@ class Request:
     n_bytes: int
     now: float
     reply_to: Source
+    client: str | None = None  # whom it is for, by name; None: its own session, or all where it has none
 
     @property
     def own_session(self) -> Session:
@@ -48,7 +49,8 @@ class Address:
     """One address that the server understands.
 
     `kinds`: as wire.arguments reads them; None where the handler takes the bytes. `is_open`: also for sources
-    without a session. `arguments` and `effect` are for people.
+    without a session. `is_control`: for all sessions then, or for those of a name. `arguments` and `effect`
+    are for people.
     """
 
     handle: Callable[..., None]
@@ -56,6 +58,7 @@ class Address:
     arguments: str
     effect: str
     is_open: bool = False
+    is_control: bool = False
 
 
 class Refusals:

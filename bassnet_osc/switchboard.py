@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bassnet_osc.engine import Engine
     from bassnet_osc.voice import Voice
 
+TO = "/bassnet/to/"  # before a client's name
 MAX_SESSIONS = 64
 SILENCE = 3.0  # seconds after which a silent client is dropped
 STATUS_EVERY = 1.0  # seconds
@@ -104,7 +106,7 @@ class Switchboard:
         name = "address"
         try:
             name = wire.address_of(message)
-            entry = self._addresses.get(name)
+            entry, request = self._entry(name, request)
             if entry is None:
                 self.refusals.refuse(
                     request, "address", f"no address {wire.short(name)}: see the table in the README"
@@ -117,6 +119,14 @@ class Switchboard:
                 entry.handle(self, request, *wire.arguments(wire.decode_message(message), entry.kinds))
         except BassNetError as error:
             self.refusals.refuse(request, name.removeprefix("/bassnet/"), str(error))
+
+    def _entry(self, name: str, request: Request) -> tuple[Address | None, Request]:
+        """What the table says of an address; /bassnet/to/NAME/z is /bassnet/z for the client of that name."""
+        if not name.startswith(TO):
+            return self._addresses.get(name), request
+        client, _, rest = name.removeprefix(TO).partition("/")
+        entry = self._addresses.get(f"/bassnet/{rest}")
+        return entry if entry and entry.is_control else None, replace(request, client=client)
 
     # --- sessions ------------------------------------------------------------------------------------
 
@@ -152,7 +162,12 @@ class Switchboard:
         return next(mine, None)
 
     def addressed(self, request: Request) -> Iterable[Session]:
-        """The sender's session; all of them where it has none: a controller."""
+        """The sender's session; all of them where it has none: a controller; or those of a name."""
+        if request.client is not None:
+            named = [s for s in self.sessions.values() if s.hello.client == request.client]
+            if not named:
+                raise BassNetError(f"no client is named {wire.short(request.client)}: see its hello")
+            return named
         return self.sessions.values() if request.session is None else [request.session]
 
     def prove(self, session: Session, request: Request) -> None:

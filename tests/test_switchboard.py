@@ -208,6 +208,30 @@ def test_parameters_change_the_sound_and_outlive_a_restart() -> None:
     assert error.args[0] == "param/timbre" and "one of finger" in error.args[1]
 
 
+def test_a_client_is_addressed_by_its_name() -> None:
+    """From anywhere, with what controls and nothing else; all of that name are meant."""
+    rig = Rig()
+    controller = ("127.0.0.1", 6000)
+    rig.open(client="max")
+    rig.open(source=THERE, client="live")
+    here, there = (rig.board.sessions[source] for source in (HERE, THERE))
+    rig.say("/bassnet/to/live/z", 1.0, -1.0, source=controller)
+    rig.say("/bassnet/to/live/z/x", 2.0, source=HERE)
+    rig.say("/bassnet/to/live/param/timbre", "sub", source=controller)
+    assert there.z.target == (2.0, -1.0) and there.voice.sound == Sound("sub")
+    assert here.z.target != (2.0, -1.0) and here.voice.sound == Sound()
+    rig.messages()
+    for address in ("/bassnet/to/live/bye", "/bassnet/to/live/hello", "/bassnet/to/live/", "/bassnet/to/"):
+        rig.say(address, source=HERE)
+        rig.loop.advance(1.1)
+        rig.hello(client="max"), rig.hello(source=THERE, client="live")
+    assert {error.args[0] for error in rig.messages() if error.address == "/bassnet/error"} == {"address"}
+    assert set(rig.board.sessions) == {HERE, THERE}
+    rig.say("/bassnet/to/pd/z", 1.0, 1.0, source=HERE)
+    [error] = rig.messages()
+    assert error.args[0] == "to/pd/z" and "no client is named 'pd'" in error.args[1]
+
+
 def test_a_client_that_sends_no_mix_lets_no_note_hang() -> None:
     """Max with its sound switched off goes on to say hello."""
     rig = Rig()
