@@ -121,7 +121,7 @@ ADDRESSES = {
         f"/bassnet/param/{name}": Address(
             _param(name),
             param.kind,
-            param.what,
+            f"{param.kind} {param.what}",
             "changes the sound" if param.kind == "s" else f"clamped to {param.lowest:g} .. {param.highest:g}",
             is_open=True,
             is_control=True,

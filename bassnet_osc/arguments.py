@@ -11,9 +11,8 @@ from pathlib import Path
 
 from bassnet_osc import __version__
 from bassnet_osc.bundle import DEFAULT, DEFAULT_FOR_FILES, PROVIDERS
-from bassnet_osc.sound import DEFAULT_SOUND
+from bassnet_osc.sound import DEFAULT_SOUND, PARAMS
 from bassnet_osc.spec import HOST, PORT
-from bassnet_osc.timbres import TIMBRES
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -124,32 +123,14 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_sound(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--timbre",
-        default=DEFAULT_SOUND.timbre,
-        metavar="NAME",
-        help=f"{', '.join(TIMBRES)} (default: %(default)s)",
-    )
-    command.add_argument(
-        "--octave",
-        type=int,
-        default=DEFAULT_SOUND.octave,
-        metavar="N",
-        help="octaves up, or down if negative: sound and notes",
-    )
-    command.add_argument(
-        "--tuning",
-        type=float,
-        default=DEFAULT_SOUND.tuning_hz,
-        metavar="HZ",
-        help="pitch of the A that is 440 Hz for the model, 400 to 480; the sound alone",
-    )
-    command.add_argument(
-        "--gate",
-        type=float,
-        metavar="DB",
-        help="notes that stay below this level are not played, -46 to 0 (default: the model's own gate)",
-    )
+    for name, param in PARAMS.items():
+        command.add_argument(
+            f"--{name}",
+            type={"s": str, "i": int, "f": float}[param.kind],
+            default=getattr(DEFAULT_SOUND, param.field),
+            metavar=param.what.split()[0].upper(),
+            help=f"{param.what}{param.range} (default: {getattr(DEFAULT_SOUND, param.field) or param.unset})",
+        )
 
 
 def _add_model(command: argparse.ArgumentParser, default: str = DEFAULT) -> None:

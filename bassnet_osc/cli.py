@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bassnet_osc.arguments import parse
-from bassnet_osc.sound import Sound
+from bassnet_osc.sound import PARAMS, Sound
 from bassnet_osc.spec import BassNetError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _serve(arguments: argparse.Namespace) -> None:
 
 
 def _sound(arguments: argparse.Namespace) -> Sound:
-    return Sound(arguments.timbre, arguments.octave, arguments.tuning, arguments.gate)
+    return Sound(**{param.field: getattr(arguments, name) for name, param in PARAMS.items()})
 
 
 def _ledger(bundle: Bundle) -> str:

@@ -93,6 +93,7 @@ def voices(bundle: Bundle, sound: Sound, midi: MidiPort | None) -> MakeVoice:
     from bassnet_osc.voice import Voice
 
     def make_voice(sample_rate: int, z: LiveZ, taper: int | None) -> Voice:
+        """A session's voice; its notes follow the octave that it has at the time."""
         if midi is None:
             return Voice(bundle, sample_rate, z, taper, sound=sound)
         player = midi.player()

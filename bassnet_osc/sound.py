@@ -58,20 +58,28 @@ DEFAULT_SOUND = Sound()
 
 @dataclass(frozen=True)
 class Param:
-    """A field of Sound that may be changed while it plays: its OSC type, its range where it is a number."""
+    """A field of Sound as an option and as an OSC address: its type, its range where it is a number."""
 
     field: str
-    kind: str  # s, i or f
+    kind: str  # of its OSC argument: s, i or f
     what: str
     lowest: float = 0.0
     highest: float = 0.0
+    unset: str = "0"  # what its default means, where that is nothing
+
+    @property
+    def range(self) -> str:
+        """For people."""
+        return "" if self.kind == "s" else f", {self.lowest:g} to {self.highest:g}"
 
 
 PARAMS = {
-    "timbre": Param("timbre", "s", f"s name ({', '.join(TIMBRES)})"),
-    "octave": Param("octave", "i", "i octaves up", -HIGHEST_OCTAVE, HIGHEST_OCTAVE),
-    "tuning": Param("tuning_hz", "f", "f Hz of the A", LOWEST_TUNING_HZ, HIGHEST_TUNING_HZ),
-    "gate": Param("gate_db", "f", "f level in dB that a note must reach", LOWEST_GATE_DB, 0.0),
+    "timbre": Param("timbre", "s", f"name of a sound: {', '.join(TIMBRES)}"),
+    "octave": Param("octave", "i", "octaves up; sound and notes", -HIGHEST_OCTAVE, HIGHEST_OCTAVE),
+    "tuning": Param("tuning_hz", "f", "Hz of the A; sound alone", LOWEST_TUNING_HZ, HIGHEST_TUNING_HZ),
+    "gate": Param(
+        "gate_db", "f", "dB that a note must reach to be played", LOWEST_GATE_DB, 0.0, "the model's own"
+    ),
 }
 
 
