@@ -1,6 +1,6 @@
 """Notes as they are heard: each begins with its attack, not when all of it is known.
 
-Flow: voice -> frames -> notes.NoteTracker -> live_notes -> midi_port.
+Flow: voice -> frames -> notes.NoteTracker -> live_notes -> playing, midi_port.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ class MidiPort:
         self._out, self._spec = out, spec
         self._players: dict[int, MidiPlayer] = {}  # by channel
         self._is_dead = False
+        self._is_full = False  # and the log has said so
 
     @staticmethod
     def open(name: str, spec: Spec) -> MidiPort:
@@ -83,15 +84,17 @@ class MidiPort:
         mine = next((channel for channel, other in self._players.items() if other is player), None)
         if mine is None:
             mine = next((channel for channel in CHANNELS if channel not in self._players), None)
-            if mine is None:
-                log.warning("all %d MIDI channels are taken: a session plays no notes", len(CHANNELS))
-            else:
+            if mine is not None:
                 self._players[mine] = player
+            elif not self._is_full:
+                self._is_full = True
+                log.warning("all %d MIDI channels are taken: a session plays no notes", len(CHANNELS))
         return mine
 
     def free(self, player: MidiPlayer) -> None:
         """The player's channel may be another one's."""
         self._players = {channel: other for channel, other in self._players.items() if other is not player}
+        self._is_full = self._is_full and len(self._players) == len(CHANNELS)
 
     def __enter__(self) -> MidiPort:
         return self

@@ -135,13 +135,17 @@ def test_the_octave_is_the_sounds_and_what_midi_lacks_is_not_sent() -> None:
     assert played(line, -4).sent == []
 
 
-def test_each_voice_has_its_channel_and_gives_it_back() -> None:
+def test_each_voice_has_its_channel_and_gives_it_back(caplog: pytest.LogCaptureFixture) -> None:
+    """Who gets none is told of once, not with each note."""
     wire, line = Wire(), frames([40] * 5, onsets=(0,))
     with MidiPort(wire, SPEC) as port:
         first, second, *others = [port.player() for _ in range(len(CHANNELS) + 1)]
         for player in (first, second, *others):
             player.accept(line)
         assert [m.channel for m in wire.sent if m.type == "note_on"] == CHANNELS
+        assert [record.getMessage() for record in caplog.records] == [
+            "all 15 MIDI channels are taken: a session plays no notes"
+        ]
         first.rest()
         others[-1].accept(frames([N] * 5))  # had none, and plays nothing now
         fresh = port.player()
