@@ -10,10 +10,24 @@ from collections.abc import Callable
 from typing import Any
 
 from bassnet_osc import wire
-from bassnet_osc.answers import AUDIO_OUT, FRAME, NOTE_OFF, NOTE_ON, PONG, STATS, STATUS, WELCOME
+from bassnet_osc.answers import (
+    AUDIO_OUT,
+    FRAME,
+    LATENCY,
+    NOTE_OFF,
+    NOTE_ON,
+    PONG,
+    STATS,
+    STATUS,
+    VARIATION_OUT,
+    WELCOME,
+)
 from bassnet_osc.audio_wire import decode_audio
+from bassnet_osc.hello import Hello
+from bassnet_osc.latent import LiveZ
+from bassnet_osc.report import REPORT, fitted, report
 from bassnet_osc.request import ERROR, Address, Request
-from bassnet_osc.session import Hello
+from bassnet_osc.session import MAX_VARIATIONS
 from bassnet_osc.sound import PARAMS, changed
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.switchboard import Switchboard
@@ -51,6 +65,36 @@ def _z_x(board: Switchboard, request: Request, x: float) -> None:
 def _z_y(board: Switchboard, request: Request, y: float) -> None:
     for session in board.addressed(request):
         session.z.set_axis("y", y)
+
+
+def _z_at(board: Switchboard, request: Request, seq: int, offset: int, x: float, y: float) -> None:
+    if not (0 <= seq < 2**31 and 0 <= offset < request.own_session.hello.block_size):
+        raise BassNetError(
+            f"a time is a seq of 0 or more and a sample within its block; got {seq} and {offset}: send both"
+        )
+    request.own_session.plan_z(seq, offset, x, y)
+
+
+def _variation_z(n: int) -> Callable[..., None]:
+    def move(board: Switchboard, request: Request, x: float, y: float) -> None:
+        session = request.own_session
+        z = session.variations.get(n) or LiveZ(session.z.spec)
+        z.set(x, y)
+        if n not in session.variations:
+            session.vary(n, z)
+
+    return move
+
+
+def _model(board: Switchboard, request: Request, name: str) -> None:
+    for session in list(board.addressed(request)):
+        board.switch(session, name, request)
+
+
+def _report(board: Switchboard, request: Request, padding: str) -> None:
+    board.reports.count(request.source, request.now)
+    room = request.n_bytes - len(wire.encode(REPORT, "")) + 3  # the empty text takes 4 bytes as well
+    board.send(wire.encode(REPORT, fitted(report(board), room)), request.reply_to)
 
 
 def _param(name: str) -> Callable[..., None]:
@@ -96,7 +140,8 @@ ADDRESSES = {
         _hello,
         "siiis*",
         "s client, i reply_port (0: the source), i sample_rate, i block_size, s format (f, b, s16), then s "
-        "key, value pairs: token, deadline_ms, taper; others are ignored, so `pad` can make it 256 bytes",
+        "key, value pairs: token, deadline_ms, latency_target_ms, taper; others are ignored, so `pad` can "
+        "make it 256 bytes",
         "opens the session or renews it (the heartbeat, each second); changed arguments restart it",
         is_open=True,
     ),
@@ -115,6 +160,13 @@ ADDRESSES = {
         is_open=True,
         is_control=True,
     ),
+    "/bassnet/z/at": Address(
+        _z_at,
+        "iiff",
+        "i seq, i offset, f x, f y",
+        "z at a sample of the mix: applied by the first window that reaches it, straight lines between such "
+        "points; 4096 may wait; forgotten at a restart",
+    ),
     "/bassnet/z/x": Address(_z_x, "f", "f x", "moves along one axis", is_open=True, is_control=True),
     "/bassnet/z/y": Address(_z_y, "f", "f y", "moves along one axis", is_open=True, is_control=True),
     **{
@@ -128,6 +180,32 @@ ADDRESSES = {
         )
         for name, param in PARAMS.items()
     },
+    **{
+        f"/bassnet/variation/{n}/z": Address(
+            _variation_z(n),
+            "ff",
+            "f x, f y",
+            "a further bass to the same mix, at this z; answered at /bassnet/variation/"
+            f"{n}/audio/out, after the plain one",
+        )
+        for n in range(1, MAX_VARIATIONS + 1)
+    },
+    "/bassnet/model": Address(
+        _model,
+        "s",
+        "s name of an installed model",
+        "plays by it as soon as it is loaded: without a seam where it is as late as the one before, or else "
+        "anew, with a fade of 10 ms and /bassnet/latency",
+        is_open=True,
+        is_control=True,
+    ),
+    "/bassnet/report": Address(
+        _report,
+        "s",
+        "s padding",
+        "/bassnet/report s JSON, no longer than the request: what `bassnet status` shows",
+        is_open=True,
+    ),
     "/bassnet/subscribe": Address(
         _subscribe,
         "si",
@@ -148,6 +226,7 @@ ANSWERS = {
     WELCOME: "i session, i token, i latency_samples, s model, s version, then s key, f value pairs: z_range "
     "(from minus to plus), deadline_ms, and the parts of the latency in ms",
     AUDIO_OUT: "i seq, then block_size samples in the session's format",
+    VARIATION_OUT.format("N"): "i seq, then as many samples of variation N",
     STATUS: "s state (loading, ready, overloaded, stopping), s reason: each second",
     STATS: "i blocks in, i lost, i late, i concealed, f p50, f p95, f p99 (ms of inference), f load (0 to 1)",
     FRAME: "i frame (100 a second, from the first block on), f f0_hz (0 unvoiced), f level_db, f onset",
@@ -155,6 +234,8 @@ ANSWERS = {
     "latency_samples later",
     NOTE_OFF: "i pitch, i seq, i offset",
     PONG: "i n",
+    LATENCY: "i latency_samples, then s key, f value pairs: its parts in ms; whenever it changes",
+    REPORT: "s JSON: the state, the times of inference, the sessions; more_sessions: how many did not fit",
     ERROR: "s code (the message at fault, or no_session, address, datagram, short, failed), s text",
 }
 

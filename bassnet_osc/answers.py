@@ -19,27 +19,43 @@ if TYPE_CHECKING:
     from bassnet_osc.live_notes import NoteEvent
     from bassnet_osc.session import Session
     from bassnet_osc.take import Answer, Counters
+    from bassnet_osc.voice import Voice
 
 WELCOME, AUDIO_OUT, STATUS = "/bassnet/welcome", "/bassnet/audio/out", "/bassnet/status"
-STATS, PONG = "/bassnet/stats", "/bassnet/pong"
+VARIATION_OUT = "/bassnet/variation/{}/audio/out"
+STATS, PONG, LATENCY = "/bassnet/stats", "/bassnet/pong", "/bassnet/latency"
 FRAME, NOTE_ON, NOTE_OFF = "/bassnet/frame", "/bassnet/note/on", "/bassnet/note/off"
 
 
-def welcomes(session: Session, model: str, z_range: float) -> list[bytes]:
+def welcomes(session: Session) -> list[bytes]:
     """The welcome, whole and then with ever fewer of its pairs, for those who may only get few bytes."""
     voice = session.voice
     pairs: list[tuple[str, float]] = [
-        ("z_range", z_range),
+        ("z_range", session.z.spec.model.z_limit),
         ("deadline_ms", 1000.0 * session.hello.deadline_seconds),
-        *((f"{part}_ms", float(ms)) for part, ms in voice.latency_parts.items()),
+        *latency_pairs(voice),
     ]
-    fixed = (session.number, session.token, voice.latency_samples, model, __version__)
+    fixed = (session.number, session.token, voice.latency_samples, session.model.name, __version__)
     return [wire.encode(WELCOME, *fixed, *chain(*pairs[:n])) for n in range(len(pairs), -1, -1)]
 
 
-def audio_out(answer: Answer, format: str) -> bytes:
-    """A block of bass."""
-    return encode_audio(AUDIO_OUT, answer.seq, answer.samples, format)
+def audio_out(answer: Answer, format: str) -> list[bytes]:
+    """A block of each bass, at its own address."""
+    return [
+        encode_audio(AUDIO_OUT if n == 0 else VARIATION_OUT.format(n), answer.seq, block, format)
+        for n, block in answer.blocks.items()
+    ]
+
+
+def latency(session: Session) -> bytes:
+    """The offset and its parts."""
+    voice = session.voice
+    return wire.encode(LATENCY, voice.latency_samples, *chain.from_iterable(latency_pairs(voice)))
+
+
+def latency_pairs(voice: Voice) -> list[tuple[str, float]]:
+    """The parts of the offset, in ms."""
+    return [(f"{part}_ms", float(ms)) for part, ms in voice.latency_parts.items()]
 
 
 def frames(played: Frames) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""The options of the command line: what `bassnet serve | render | demo | models` can be told.
+"""The options of the command line: what `bassnet serve | render | replay | demo | models | status | doctor`.
 
 Flow: words of the command line -> arguments -> cli.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from bassnet_osc import __version__
 from bassnet_osc.bundle import DEFAULT, DEFAULT_FOR_FILES, PROVIDERS
 from bassnet_osc.sound import DEFAULT_SOUND, PARAMS
-from bassnet_osc.spec import HOST, PORT
+from bassnet_osc.spec import HOST, PORT, QUERY_PORT
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -29,19 +29,17 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     _add_serve(commands)
     _add_render(commands)
+    _add_replay(commands)
     _add_demo(commands)
     _add_models(commands)
+    _add_status(commands)
+    _add_doctor(commands)
     return parser
 
 
 def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     serve = commands.add_parser("serve", help="play live to OSC clients until Ctrl-C")
-    serve.add_argument(
-        "--host", default=HOST, help="address to listen on (default: %(default)s, this machine alone)"
-    )
-    serve.add_argument(
-        "--port", type=_port, default=PORT, help="UDP port, 0 to 65535, 0 for any (default: %(default)s)"
-    )
+    _add_place(serve, "address to listen on", "UDP port, 0 for any")
     serve.add_argument(
         "--allow",
         action="append",
@@ -55,13 +53,27 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="NAME",
         help="play the notes on this MIDI port as well, a new one where there is none (extra: midi)",
     )
-    _add_model(serve)
     serve.add_argument(
-        "--provider",
-        choices=("auto", *PROVIDERS),
-        default="auto",
-        help="where the model runs (default: %(default)s, the fastest that is installed)",
+        "--latency-target",
+        type=float,
+        metavar="MS",
+        help="pad the offset of every session to this, so that it stays when models change (default: none)",
     )
+    serve.add_argument(
+        "--oscquery",
+        type=_port,
+        default=QUERY_PORT,
+        metavar="PORT",
+        help="TCP port of OSCQuery, 0 for any (default: %(default)s, or any where that is taken)",
+    )
+    serve.add_argument(
+        "--log",
+        type=_path,
+        metavar="FILE",
+        help="write down all that is heard and decided, for `bassnet replay`; 700 MB an hour and session",
+    )
+    _add_model(serve)
+    _add_provider(serve, "auto")
 
 
 def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -106,6 +118,31 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_model(render, DEFAULT_FOR_FILES)
 
 
+def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    replay = commands.add_parser("replay", help="play a server's log again, to sound files")
+    replay.add_argument("file", type=_path, metavar="FILE", help="a log of `bassnet serve --log`")
+    replay.add_argument(
+        "-o", "--output", required=True, type=_path, metavar="DIR", help="folder for a WAV file a session"
+    )
+    replay.add_argument(
+        "--model", metavar="FOLDER", help="the bundle of the log's model, where that is not installed"
+    )
+    _add_provider(replay, "cpu")
+
+
+def _add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    status = commands.add_parser("status", help="ask a running server what it is at")
+    _add_place(status, "where it listens", "its UDP port")
+    status.add_argument("--json", action="store_true", help="all of it, for programs")
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    doctor = commands.add_parser("doctor", help="check what a server needs here, and name the mend")
+    _add_place(doctor, "address to serve on", "UDP port to serve on")
+    _add_model(doctor)
+    _add_provider(doctor, "auto")
+
+
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     demo = commands.add_parser("demo", help="hear it: a shipped mix crosses OSC and a bass comes back")
     demo.add_argument(
@@ -139,6 +176,20 @@ def _add_model(command: argparse.ArgumentParser, default: str = DEFAULT) -> None
         default=default,
         metavar="NAME",
         help="which installed model, see `bassnet models` (default: %(default)s)",
+    )
+
+
+def _add_place(command: argparse.ArgumentParser, host: str, port: str) -> None:
+    command.add_argument("--host", default=HOST, help=f"{host} (default: %(default)s, this machine alone)")
+    command.add_argument("--port", type=_port, default=PORT, help=f"{port} (default: %(default)s)")
+
+
+def _add_provider(command: argparse.ArgumentParser, default: str) -> None:
+    command.add_argument(
+        "--provider",
+        choices=("auto", *PROVIDERS),
+        default=default,
+        help="where the model runs; auto: the fastest that is installed (default: %(default)s)",
     )
 
 

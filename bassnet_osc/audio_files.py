@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +91,20 @@ class BassFile:
             raise BassNetError(
                 f"{self._path} cannot be written ({error.error_string}): free the disk?"
             ) from None
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out` to write into, whose files move to `out` at the end or go on any error."""
+    with refusals_told_of(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent)
+    with folder as name:
+        yield Path(name)
+        with refusals_told_of(out):
+            out.mkdir(exist_ok=True)
+            for file in Path(name).iterdir():
+                file.replace(out / file.name)
 
 
 @contextmanager

@@ -180,6 +180,11 @@ class Bundle:
         return next(iter(self.z_places.values()), (0.0, 0.0))
 
     @property
+    def fingerprint(self) -> str:
+        """The same for bundles of the same graphs."""
+        return hashlib.sha256(json.dumps(self.card["graphs"], sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
     def provider(self) -> str:
         """The provider in use."""
         return str(self._decoder.get_providers()[0])

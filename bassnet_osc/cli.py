@@ -1,4 +1,4 @@
-"""The command line: bassnet serve | render | demo | models.
+"""The command line: bassnet serve | render | replay | demo | models | status | doctor.
 
 Flow: arguments -> cli -> server, render, demo_run, bundle, imported after parsing, so help comes at once.
 """
@@ -6,30 +6,30 @@ Flow: arguments -> cli -> server, render, demo_run, bundle, imported after parsi
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import signal
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bassnet_osc.arguments import parse
 from bassnet_osc.sound import PARAMS, Sound
-from bassnet_osc.spec import BassNetError
+from bassnet_osc.spec import USUAL_RATE, BassNetError
 
 if TYPE_CHECKING:
     from bassnet_osc.bundle import Bundle
+    from bassnet_osc.live_table import LiveTable
 
-LEDGER_RATE = 48_000  # Hz: the sample rate for which latencies are told
-EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
+EXIT_SICK, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 0 done, 2 bad input, 130 interrupted."""
+    """Runs one command; returns the exit code: 0 done, 1 something is wrong, 2 bad input, 130 interrupted."""
     arguments = parse(sys.argv[1:] if argv is None else argv)
-    run = {"serve": _serve, "render": _render, "demo": _demo, "models": _models}[arguments.command]
+    run = COMMANDS[arguments.command]
     try:
-        run(arguments)
-        return 0
+        return run(arguments) or 0
     except (BassNetError, OSError) as error:
         print("bassnet: " + "\\n".join(str(error).splitlines()), file=sys.stderr)
         return EXIT_BAD_INPUT
@@ -56,16 +56,46 @@ def _serve(arguments: argparse.Namespace) -> None:
     import logging
 
     from bassnet_osc.bundle import Bundle
-    from bassnet_osc.server import Running, run
+    from bassnet_osc.report import report
+    from bassnet_osc.runtimes import shadow_warning
+    from bassnet_osc.server import Options, Running, run
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    sound = _sound(arguments)
+    table = _live_table(lambda: report(running[0].board)) if sys.stdout.isatty() else None
+    handlers = [table.handler] if table else None
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers
+    )
+    if warning := shadow_warning():
+        logging.getLogger("bassnet_osc").warning(warning)
     bundle = Bundle.load(arguments.model, arguments.provider)
+    running: list[Running] = []
 
-    def announce(running: Running) -> None:
-        print(f"{_ledger(bundle)}\nlistening on {running.host}:{running.port}, Ctrl-C ends it", flush=True)
+    def announce(ready: Running) -> None:
+        print(f"{_ledger(bundle)}\nlistening on {ready.host}:{ready.port}, Ctrl-C ends it", flush=True)
+        running.append(ready)
 
-    run(bundle, arguments.host, arguments.port, announce, arguments.allow, sound, arguments.midi_port)
+    def draw() -> None:
+        if table and running:
+            table.update()
+
+    options = Options(
+        arguments.host,
+        arguments.port,
+        arguments.allow,
+        _sound(arguments),
+        arguments.midi_port,
+        arguments.latency_target,
+        arguments.oscquery,
+        arguments.log,
+    )
+    with table or contextlib.nullcontext():
+        run(bundle, arguments.provider, options, announce, draw)
+
+
+def _live_table(tell: Callable[[], dict[str, Any]]) -> LiveTable:
+    from bassnet_osc.live_table import LiveTable
+
+    return LiveTable(tell)
 
 
 def _sound(arguments: argparse.Namespace) -> Sound:
@@ -73,18 +103,18 @@ def _sound(arguments: argparse.Namespace) -> Sound:
 
 
 def _ledger(bundle: Bundle) -> str:
-    """The constant offset between mix and bass, part by part, for a client at LEDGER_RATE."""
+    """The constant offset between mix and bass, part by part, for a client at USUAL_RATE."""
     from bassnet_osc.stream import Stream
 
-    stream = Stream(bundle, LEDGER_RATE, lambda frame: (0.0, 0.0))
-    total_ms = 1e3 * stream.latency_samples / LEDGER_RATE
+    stream = Stream(bundle, USUAL_RATE, lambda frame: (0.0, 0.0))
+    total_ms = 1e3 * stream.latency_samples / USUAL_RATE
     rows = [*stream.latency_parts.items(), ("together", total_ms)]
     return "\n".join(
         [
             f"model {bundle.name} on {bundle.provider}",
-            f"latency at {LEDGER_RATE} Hz, transport and computing apart:",
+            f"latency at {USUAL_RATE} Hz, transport and computing apart:",
         ]
-        + [f"  {part:<10}{ms:8.2f} ms {ms * LEDGER_RATE / 1e3:8.0f} samples" for part, ms in rows]
+        + [f"  {part:<10}{ms:8.2f} ms {ms * USUAL_RATE / 1e3:8.0f} samples" for part, ms in rows]
     )
 
 
@@ -124,7 +154,7 @@ def _models(_: argparse.Namespace) -> None:
     from bassnet_osc.bundle import Bundle, installed
     from bassnet_osc.stream import Stream
 
-    rates = (44_100, LEDGER_RATE, 96_000)
+    rates = (44_100, USUAL_RATE, 96_000)
     latencies = [f"latency at {rate / 1000:g} kHz" for rate in rates]
     rows = [("name", "preset", *latencies, "places of z", "trained on", "licence")]
     for name in installed():
@@ -139,8 +169,43 @@ def _models(_: argparse.Namespace) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def _replay(arguments: argparse.Namespace) -> None:
+    from bassnet_osc.replay import replay
+
+    _end_on_signals()
+    print(replay(arguments.file, arguments.output, arguments.provider, arguments.model))
+
+
+def _status(arguments: argparse.Namespace) -> None:
+    import json
+
+    from bassnet_osc.status import ask, in_words
+
+    report = ask(arguments.host, arguments.port)
+    print(json.dumps(report, indent=2) if arguments.json else in_words(report))
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from bassnet_osc.doctor import examine, in_words
+
+    checks = examine(arguments.model, arguments.host, arguments.port, arguments.provider)
+    print(in_words(checks))
+    return EXIT_SICK * any(not check.ok for check in checks)
+
+
 def _demo(arguments: argparse.Namespace) -> None:
     from bassnet_osc.demo_run import run_demo
 
     _end_on_signals()
     print(run_demo(arguments.out, fast=arguments.fast))
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
+    "serve": _serve,
+    "render": _render,
+    "replay": _replay,
+    "demo": _demo,
+    "models": _models,
+    "status": _status,
+    "doctor": _doctor,
+}

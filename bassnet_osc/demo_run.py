@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 import numpy as np
 
-from bassnet_osc.audio_files import Audio, BassFile, Mix, refusals_told_of
+from bassnet_osc.audio_files import Audio, BassFile, Mix, whole_folder
 from bassnet_osc.bundle import DEFAULT, Bundle
 from bassnet_osc.client import DEADLINE_MS, Client
 from bassnet_osc.frames import Frames
@@ -57,7 +57,7 @@ def run_demo(out: Path, fast: bool = False, model: str = DEFAULT, mix_file: Path
     audio = np.concatenate(list(mix.blocks()))
     bundle = Bundle.load(model, threads=THREADS)
     deadline_ms = FAST_DEADLINE_MS if fast else DEADLINE_MS
-    with _whole_folder(out) as folder:
+    with whole_folder(out) as folder:
         with _server(model, mix.sample_rate, deadline_ms) as client:
             latency_samples = client.latency_samples
             blocks = in_blocks(audio, BLOCK_SIZE, latency_samples)
@@ -76,20 +76,6 @@ def run_demo(out: Path, fast: bool = False, model: str = DEFAULT, mix_file: Path
         _write(folder, mix, audio, bass, bundle, offline.frames, z)
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     return _in_words(out, report, len(audio))
-
-
-@contextmanager
-def _whole_folder(out: Path) -> Iterator[Path]:
-    """A folder beside `out` to write into, whose files move to `out` at the end or go on any error."""
-    with refusals_told_of(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent)
-    with folder as name:
-        yield Path(name)
-        with refusals_told_of(out):
-            out.mkdir(exist_ok=True)
-            for file in Path(name).iterdir():
-                file.replace(out / file.name)
 
 
 @contextmanager

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bassnet_osc.spec import DescriptorSpec
+
+CONCEAL_DB_PER_FRAME = 0.5  # how fast a tone dies away that goes on without its frames
+
 Array = npt.NDArray[np.float64]
 Block = npt.NDArray[np.float32]  # samples, or what the graphs take and give
 
@@ -57,3 +61,10 @@ class Frames:
             np.concatenate([p.level_db for p in parts]),
             np.concatenate([p.onset for p in parts]),
         )
+
+
+def stand_in(first: int, f0_hz: float, level_db: float, n_frames: int, spec: DescriptorSpec) -> Frames:
+    """Frames in place of missing ones, from the last that was known: its tone goes on, dying away."""
+    levels = level_db - CONCEAL_DB_PER_FRAME * np.arange(1, n_frames + 1)
+    pitches = np.where(levels < spec.gate_off_db, np.nan, f0_hz)
+    return Frames(first, pitches, np.maximum(levels, spec.level_floor_db), np.zeros(n_frames))

@@ -1,4 +1,4 @@
-"""z over time: moved live, or along a curve from a file.
+"""z over time: moved live and by points in time, or along a curve from a file.
 
 Both are called once per window with the newest frame which that window finishes, and return (x, y) within
 the spec's limit.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import csv
 import math
+import threading
+from bisect import bisect_left
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from bassnet_osc.spec import BassNetError, Spec
 
 Z = Callable[[int], tuple[float, float]]
 
+MAX_POINTS = 4096  # timed ones that wait
+
 
 def clamp(value: float, spec: Spec) -> float:
     """A finite coordinate inside [-z_limit, z_limit]; raises BassNetError for NaN and infinity."""
@@ -25,24 +29,44 @@ def clamp(value: float, spec: Spec) -> float:
     return min(spec.model.z_limit, max(-spec.model.z_limit, value))
 
 
+def check_planned(n_points: int) -> None:
+    """Raises BassNetError where so many points wait that there is no room for another."""
+    if n_points >= MAX_POINTS:
+        raise BassNetError(
+            f"at most {MAX_POINTS} timed z may wait; got one more: send them nearer to their time"
+        )
+
+
 def _span(spec: Spec) -> str:
     return f"[{-spec.model.z_limit:g}, {spec.model.z_limit:g}]"
 
 
 class LiveZ:
-    """z as a fader moves it: with every frame it comes closer to the target (one pole, z_smoothing_s)."""
+    """z as a fader moves it: with every frame it comes closer to the target (one pole, z_smoothing_s).
+
+    And z as a sequencer plans it: by points in time, exact, with straight lines between them. The newest
+    order wins: a fader breaks the line, the next point takes over. May be moved while a thread calls it.
+    """
 
     def __init__(self, spec: Spec, x: float = 0.0, y: float = 0.0) -> None:
         self.spec = spec
         self._start = (clamp(x, spec), clamp(y, spec))
         self._decay = math.exp(-1.0 / (spec.cqt.frame_rate * spec.model.z_smoothing_s))  # of a frame
+        self._lock = threading.Lock()
         self.reset()
 
     def reset(self) -> None:
         """Back to the state after construction."""
         self._target = self._now = self._start
         self._untouched = True
-        self._frame: int | None = None  # of the newest window
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Frames count from 0 again: what was planned for the old ones is forgotten, z stays."""
+        with self._lock:
+            self._frame: int | None = None  # of the newest window
+            self._points: list[tuple[float, float, float]] = []  # (frame, x, y), rising, not reached yet
+            self._left: tuple[float, float, float] | None = None  # the point where the present line began
 
     @property
     def target(self) -> tuple[float, float]:
@@ -51,24 +75,56 @@ class LiveZ:
 
     def set(self, x: float, y: float) -> None:
         """Moves the target; the first one ever is taken at once."""
-        self._target = (clamp(x, self.spec), clamp(y, self.spec))
-        if self._untouched:
-            self._now = self._target
-        self._untouched = False
+        x, y = clamp(x, self.spec), clamp(y, self.spec)
+        with self._lock:
+            self._left = None
+            self._target = (x, y)
+            if self._untouched:
+                self._now = self._target
+            self._untouched = False
 
     def set_axis(self, axis: str, value: float) -> None:
         """Moves the target along 'x' or 'y' alone."""
         x, y = self._target
         self.set(*((value, y) if axis == "x" else (x, value)))
 
+    def plan(self, frame: float, x: float, y: float) -> None:
+        """Adds a point in time, or moves the one that is there; what is past takes effect at once.
+
+        Raises BassNetError where too many wait.
+        """
+        point = (frame, clamp(x, self.spec), clamp(y, self.spec))
+        with self._lock:
+            check_planned(len(self._points))
+            if not self._points and self._left and self._frame is not None and self._left[0] < self._frame:
+                self._left = (self._frame, *self._now)  # the line begins here, not where the last one ended
+            at = bisect_left(self._points, frame, key=lambda point: point[0])
+            is_there = at < len(self._points) and self._points[at][0] == frame
+            self._points[at : at + is_there] = [point]
+
     def __call__(self, frame: int) -> tuple[float, float]:
         """z of the next window, whose newest finished frame this is."""
-        n_frames = max(0, frame - (frame if self._frame is None else self._frame))
-        self._frame = frame
-        rest = self._decay**n_frames
-        x, y = (to + rest * (now - to) for now, to in zip(self._now, self._target, strict=True))
-        self._now = (x, y)
-        return self._now
+        with self._lock:
+            n_frames = max(0, frame - (frame if self._frame is None else self._frame))
+            self._frame = frame
+            rest = self._decay**n_frames
+            x, y = (to + rest * (now - to) for now, to in zip(self._now, self._target, strict=True))
+            self._now = (x, y)
+            self._follow_plan(frame)
+            return self._now
+
+    def _follow_plan(self, frame: int) -> None:
+        """On a point or on the line between two, z is there, whatever the fader's smoothing says."""
+        n_past = sum(at <= frame for at, _, _ in self._points)
+        if n_past:
+            self._left = self._points[n_past - 1]
+            del self._points[:n_past]
+            self._now = self._target = self._left[1:]
+            self._untouched = False
+        if self._left and self._points:
+            (t0, x0, y0), (t1, x1, y1) = self._left, self._points[0]
+            share = (frame - t0) / (t1 - t0)
+            self._now = self._target = (x0 + share * (x1 - x0), y0 + share * (y1 - y0))
 
 
 class ZCurve:

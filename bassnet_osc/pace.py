@@ -1,4 +1,4 @@
-"""How often a source may have a new voice: building one takes the time of everybody.
+"""How often a source may have what takes the time of everybody: a new voice, a report.
 
 Flow: switchboard -> pace. Pure: time comes in as an argument.
 """
@@ -10,25 +10,26 @@ from collections import deque
 from bassnet_osc.session import Source
 from bassnet_osc.spec import BassNetError
 
-VOICES = 4  # a second, for one source: a hello, a changed hello and a restart take one each
+PER_SECOND = 4  # for one source: of voices, a hello, a changed hello and a restart take one each
 
 
 class Pace:
-    """Remembers the last second's voices of each source, whether or not it said bye meanwhile."""
+    """Remembers the last second's of each source, whether or not it said bye meanwhile.
 
-    def __init__(self) -> None:
-        self._built: dict[Source, deque[float]] = {}
+    `rule` says what may be had PER_SECOND times a second, `mend` what to do about it.
+    """
+
+    def __init__(self, rule: str, mend: str) -> None:
+        self._rule, self._mend = rule, mend
+        self._had: dict[Source, deque[float]] = {}
 
     def count(self, source: Source, now: float) -> None:
-        """Counts a voice; raises BassNetError for one too many."""
-        built = self._built.setdefault(source, deque(maxlen=VOICES))
-        if len(built) == VOICES and now - built[0] < 1.0:
-            raise BassNetError(
-                f"a stream may start anew {VOICES} times a second; got one more: "
-                "send blocks no faster than real time"
-            )
-        built.append(now)
+        """Counts one more; raises BassNetError for one too many."""
+        had = self._had.setdefault(source, deque(maxlen=PER_SECOND))
+        if len(had) == PER_SECOND and now - had[0] < 1.0:
+            raise BassNetError(f"{self._rule} {PER_SECOND} times a second; got one more: {self._mend}")
+        had.append(now)
 
     def forget(self, now: float) -> None:
         """Forgets what is over; to be called from time to time."""
-        self._built = {source: built for source, built in self._built.items() if now - built[-1] < 1.0}
+        self._had = {source: had for source, had in self._had.items() if now - had[-1] < 1.0}

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bassnet_osc import answers as say
 from bassnet_osc.audio_wire import SEQ_MODULO
 from bassnet_osc.frames import Block
-from bassnet_osc.session import Session, Source
+from bassnet_osc.session import MAX_BACKLOG, Model, Session, Source
 from bassnet_osc.take import Answer, Take
 
 if TYPE_CHECKING:
     from bassnet_osc.engine import Engine
-    from bassnet_osc.frames import Frames
+    from bassnet_osc.hearing import Heard
     from bassnet_osc.live_notes import NoteEvent
+    from bassnet_osc.voice import Voice
+
+MAX_WAIT = 0.5 * MAX_BACKLOG  # seconds that a block may wait to be heard, whatever its deadline
 
 
 class Timer(Protocol):
@@ -62,18 +65,41 @@ class Playing:
         voice = session.voice
         inputs, answers = session.receive(seq, block, now)
         if session.voice is not voice:  # a jump
-            self._engine.forget(voice)
-            voice.rest()
-            self.rest(session)
+            self._leave(session, voice)
         self._go_on(session, inputs, answers)
 
     def restart(self, session: Session) -> None:
         """Ends the session's take; the next block begins another. BassNetError where it is too soon."""
-        voice = session.voice
         self.rest(session)
-        owed = session.restart()
-        self._engine.forget(voice)
+        self._pass_on(session, session.restart)
+
+    def switch(self, session: Session, model: Model) -> bool:
+        """Has the session play by another model; whether that took a new voice. BassNetError if refused."""
+        voice = session.voice
+        if not voice.can_go_on_with(model):
+            self.rest(session)
+        self._pass_on(session, partial(session.switch, model))
+        return session.voice is not voice
+
+    def _pass_on(self, session: Session, change: Callable[[], list[Answer]]) -> None:
+        """Makes a change that may end the take, and sends what the old one owes."""
+        voice = session.voice
+        owed = change()
+        if session.voice is not voice:
+            self._leave(session, voice)
         self._go_on(session, [], owed)
+
+    def _leave(self, session: Session, voice: Voice) -> None:
+        """Nothing more is heard by this voice."""
+        self._engine.forget(voice)
+        voice.rest()
+        self.rest(session)
+
+    def fade_out(self, session: Session, seconds: float) -> None:
+        """Makes the session silent, its notes too."""
+        self.rest(session)
+        if session.take is not None:
+            session.take.fade_out(seconds)
 
     def end(self, session: Session) -> None:
         """Frees what the session held."""
@@ -107,14 +133,17 @@ class Playing:
 
     def _go_on(self, session: Session, inputs: list[Block], answers: list[Answer]) -> None:
         """Has the inputs heard, sends the answers, and looks again when something is due."""
+        patience = min(session.hello.deadline_seconds, MAX_WAIT) + session.voice.slack_s
         for block in inputs:
             assert session.take is not None  # inputs come from a take
-            self._engine.submit(session.voice, block, partial(self._heard, session, session.take))
+            done = partial(self._heard, session, session.take)
+            self._engine.submit(session.voice, block, self._loop.time() + patience, done)
         for answer in answers:
-            self._send(say.audio_out(answer, session.hello.format), session.reply_to)
+            for datagram in say.audio_out(answer, session.hello.format):
+                self._send(datagram, session.reply_to)
         self._set_timer(session)
 
-    def _heard(self, session: Session, take: Take, result: Frames | Exception) -> None:
+    def _heard(self, session: Session, take: Take, result: Heard | Exception) -> None:
         if session.take is not take:
             return  # restarted or gone meanwhile
         if isinstance(result, Exception):

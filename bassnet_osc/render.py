@@ -49,7 +49,7 @@ def aligned(voice: Voice, blocks: Iterable[Audio]) -> Iterator[Audio]:
     early = voice.latency_samples
     for block in chain(blocks, [np.zeros(early, np.float32)]):
         voice.accept(voice.hear(block))
-        bass, _ = voice.play(len(block))
+        bass = voice.play(len(block))[0][0]
         dropped = min(early, len(bass))
         early -= dropped
         yield bass[dropped:]

@@ -13,21 +13,26 @@ import logging
 import signal
 import socket
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bassnet_osc.addresses import ADDRESSES
-from bassnet_osc.engine import Engine
-from bassnet_osc.frames import Frames
+from bassnet_osc.engine import Engine, Post
+from bassnet_osc.hello import check_target
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.midi_port import MidiPort
 from bassnet_osc.session import MakeVoice
+from bassnet_osc.session_log import SessionLog
+from bassnet_osc.shelf import Shelf
 from bassnet_osc.sound import DEFAULT_SOUND, Sound
-from bassnet_osc.spec import HOST, RECEIVE_BUFFER, BassNetError
-from bassnet_osc.switchboard import Switchboard
+from bassnet_osc.spec import HOST, PORT, QUERY_PORT, RECEIVE_BUFFER, USUAL_RATE, BassNetError
+from bassnet_osc.switchboard import FADE_OUT, Switchboard
+from bassnet_osc.voice import Voice
+from bassnet_osc.voices import target_samples, voice_maker
+from bassnet_osc.watch import Watch
 
 if TYPE_CHECKING:
     from bassnet_osc.bundle import Bundle
@@ -36,15 +41,37 @@ SWITCH_INTERVAL = (
     0.0005  # seconds that one thread may keep the other waiting; Python's 5 ms are a whole block
 )
 
+NAME = "BassNet"  # as OSCQuery tells it
+
 log = logging.getLogger("bassnet_osc")
 
 
 @dataclass(frozen=True)
+class Options:
+    """How a server serves.
+
+    Port 0 is any free one; `allow` names the other machines (IP addresses) that are heard; `midi_port` is one
+    that every session plays its notes on; `latency_target_ms` is what every offset is padded to;
+    `query_port` is OSCQuery's (None: off); `log` is a file for all that decides what is played.
+    """
+
+    host: str = HOST
+    port: int = PORT
+    allow: Sequence[str] = ()
+    sound: Sound = DEFAULT_SOUND
+    midi_port: str | None = None
+    latency_target_ms: float | None = None
+    query_port: int | None = None
+    log: Path | None = None
+
+
+@dataclass(frozen=True)
 class Running:
-    """A server that is ready: where it listens, and how to end it (from any thread)."""
+    """A server that is ready: where it listens, what it does, and how to end it (from any thread)."""
 
     host: str
     port: int
+    board: Switchboard
     stop: Callable[[], None]
 
 
@@ -68,76 +95,95 @@ class Door(asyncio.DatagramProtocol):
 
 def run(
     bundle: Bundle,
-    host: str,
-    port: int,
+    provider: str,
+    options: Options,
     on_ready: Callable[[Running], None],
-    allow: Sequence[str] = (),
-    sound: Sound = DEFAULT_SOUND,
-    midi_port: str | None = None,
+    each_second: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves until Ctrl-C, SIGTERM or `Running.stop`. `on_ready` is called once the model is warm.
 
-    Port 0 is any free one; `allow` names the other machines (IP addresses) that are heard; `midi_port` is
-    one that every session plays its notes on. Raises BassNetError where a port cannot be had, or where
-    others reach it and nobody is allowed.
+    Raises BassNetError where a port cannot be had, where others reach it and nobody is allowed, and for a
+    latency that the model does not keep.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
+    target_ms = options.latency_target_ms
+    check_target(target_ms)
+    if target_ms is not None:  # refused here rather than at every hello
+        Voice(bundle, USUAL_RATE, LiveZ(bundle.spec), latency_samples=target_samples(target_ms, USUAL_RATE))
     with contextlib.ExitStack() as ends:
         ends.enter_context(contextlib.suppress(KeyboardInterrupt))  # where the loop cannot handle signals
-        midi = ends.enter_context(MidiPort.open(midi_port, bundle.spec)) if midi_port else None
-        asyncio.run(serve(bundle, voices(bundle, sound, midi), host, port, on_ready, allow))
-
-
-def voices(bundle: Bundle, sound: Sound, midi: MidiPort | None) -> MakeVoice:
-    """What makes the voice of a session, with a player of MIDI where there is a port."""
-    from bassnet_osc.voice import Voice
-
-    def make_voice(sample_rate: int, z: LiveZ, taper: int | None) -> Voice:
-        """A session's voice; its notes follow the octave that it has at the time."""
-        if midi is None:
-            return Voice(bundle, sample_rate, z, taper, sound=sound)
-        player = midi.player()
-
-        def play(frames: Frames) -> None:
-            player.accept(frames, voice.sound.octave)
-
-        voice = Voice(bundle, sample_rate, z, taper, on_frames=play, on_rest=player.rest, sound=sound)
-        return voice
-
-    return make_voice
+        midi = (
+            ends.enter_context(MidiPort.open(options.midi_port, bundle.spec)) if options.midi_port else None
+        )
+        log = ends.enter_context(SessionLog(options.log)) if options.log else None
+        make_voice = voice_maker(options.sound, midi, target_ms, log)
+        asyncio.run(serve(partial(Shelf, bundle, provider), make_voice, options, on_ready, each_second))
 
 
 async def serve(
-    bundle: Bundle,
+    make_shelf: Callable[[Post], Shelf],
     make_voice: MakeVoice,
-    host: str,
-    port: int,
+    options: Options,
     on_ready: Callable[[Running], None],
-    allow: Sequence[str] = (),
+    each_second: Callable[[], None] = lambda: None,
 ) -> None:
-    """As `run`, inside a loop and with voices of the caller's making."""
+    """As `run`, inside a loop, with models and voices of the caller's making."""
     loop = asyncio.get_running_loop()
     stop, warm = asyncio.Event(), loop.create_future()
-    allowed = allow_list(allow)
-    listening = bind(host, port, needs_list=not allowed)
+    allowed = allow_list(options.allow)
+    listening = bind(options.host, options.port, needs_list=not allowed)
     transport, door = await loop.create_datagram_endpoint(lambda: Door(allowed), sock=listening)
-    engine = Engine(loop.call_soon_threadsafe, time.perf_counter)
-    board = door.board = Switchboard(ADDRESSES, bundle, make_voice, engine, transport.sendto, loop)
+    engine, shelf = Engine(loop.call_soon_threadsafe, loop.time), make_shelf(loop.call_soon_threadsafe)
+    board = door.board = Switchboard(ADDRESSES, shelf, make_voice, engine, transport.sendto, loop)
+    Watch(board, loop, each_second)
     _stop_on_signals(loop, stop)
     try:
-        engine.start(bundle.warm_up, warm.set_result)
+        engine.start(shelf.default.warm_up, warm.set_result)
         await _first(warm, stop)
         if warm.done():
             if failure := warm.result():
                 raise failure
             board.become("ready")
             address, free_port = transport.get_extra_info("sockname")
-            on_ready(Running(address, free_port, partial(_stop_soon, loop, stop)))
-        await stop.wait()
+            running = Running(address, free_port, board, partial(_stop_soon, loop, stop))
+            async with _queries(running, options, allowed):
+                on_ready(running)
+                await stop.wait()
     finally:
-        board.become("stopping", "the server ends")
+        await _end(board)
         engine.stop()
         transport.close()
+
+
+@contextlib.asynccontextmanager
+async def _queries(running: Running, options: Options, allowed: frozenset[str]) -> AsyncIterator[None]:
+    """OSCQuery beside the server, where it is wanted."""
+    if options.query_port is None:
+        yield
+        return
+    from bassnet_osc.oscquery import serve_query
+    from bassnet_osc.query_nodes import nodes
+
+    open_at = partial(serve_query, partial(nodes, running.board), options.host)
+    try:
+        query = await open_at(options.query_port, running.port, NAME, allowed)
+    except BassNetError:
+        if options.query_port != QUERY_PORT:
+            raise
+        query = await open_at(0, running.port, NAME, allowed)  # another server has the usual one
+    log.info("OSCQuery on http://%s:%d", running.host, query.port)
+    try:
+        yield
+    finally:
+        await query.close()
+
+
+async def _end(board: Switchboard) -> None:
+    """Tells everybody and fades out: while clients send, they are answered a moment longer."""
+    board.become("stopping", "the server ends")
+    board.fade_out()
+    if board.sessions:
+        await asyncio.sleep(2.0 * FADE_OUT)
 
 
 def allow_list(addresses: Sequence[str]) -> frozenset[str]:

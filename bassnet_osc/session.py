@@ -5,112 +5,66 @@ Flow: server -> session -> take. Pure: neither sockets nor clocks; time comes in
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
-from bassnet_osc.audio_wire import FORMATS, MAX_BLOCK
+from bassnet_osc import hearing
 from bassnet_osc.frames import Block
-from bassnet_osc.latent import LiveZ
+from bassnet_osc.hello import Hello
+from bassnet_osc.latent import LiveZ, check_planned
 from bassnet_osc.live_notes import LiveNotes
 from bassnet_osc.order import WINDOW, unwrap
-from bassnet_osc.resample import HIGHEST_RATE, LOWEST_RATE
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.take import Answer, Counters, Take
-from bassnet_osc.wire import short
 
 if TYPE_CHECKING:
     from bassnet_osc.sound import Sound
-    from bassnet_osc.voice import Voice
+    from bassnet_osc.voice import Blocks, Voice
 
 Source = tuple[str, int]  # IP address and port
-MakeVoice = Callable[[int, LiveZ, "int | None"], "Voice"]  # sample_rate, z, taper (None: the bundle's)
+MakeVoice = Callable[["Session"], "Voice"]  # for its hello, its model and its z
 
-MIN_BLOCK = 16  # samples
-MAX_DEADLINE_MS = 60_000.0  # ms
+MAX_VARIATIONS = 8  # further basses of a session
 MAX_BACKLOG = 1.0  # seconds of input waiting to be heard: with more the take is given up
-CLIENT_NAME = re.compile(r"[!-~]{1,64}")  # printable ASCII without a space ...
-NOT_IN_A_NAME = frozenset("#*,/?[]{}")  # ... and without what OSC reserves: the name is a part of addresses
 
 
-@dataclass(frozen=True)
-class Hello:
-    """The arguments of /bassnet/hello; equal hellos renew a session, unequal ones restart it."""
-
-    client: str
-    reply_port: int
-    sample_rate: int
-    block_size: int
-    format: str
-    deadline_ms: float | None = None
-    taper: int | None = None
-    token: int | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        name = self.client
-        _require(
-            CLIENT_NAME.fullmatch(name) is not None and not NOT_IN_A_NAME.intersection(name),
-            "client must be a name of 1 to 64 characters without spaces and #*,/?[]{}",
-            name,
-        )
-        _require(
-            0 <= self.reply_port < 65536, "reply_port must be a port or 0 for the source", self.reply_port
-        )
-        _require(
-            LOWEST_RATE <= self.sample_rate <= HIGHEST_RATE,
-            f"sample_rate must be {LOWEST_RATE} to {HIGHEST_RATE} Hz",
-            self.sample_rate,
-        )
-        _require(
-            MIN_BLOCK <= self.block_size <= MAX_BLOCK,
-            f"block_size must be {MIN_BLOCK} to {MAX_BLOCK} samples",
-            self.block_size,
-        )
-        _require(self.format in FORMATS, f"format must be one of {', '.join(FORMATS)}", self.format)
-        _require(
-            self.deadline_ms is None or 0 < self.deadline_ms <= MAX_DEADLINE_MS,
-            f"deadline_ms must be above 0 and at most {MAX_DEADLINE_MS:g}",
-            self.deadline_ms,
-        )
-
-    @staticmethod
-    def parse(args: list[Any]) -> Hello:
-        """From the message's arguments: five, then key, value pairs of which unknown ones are ignored."""
-        fixed, pairs = args[:5], args[5:]
-        _require(len(pairs) % 2 == 0, "after the format come key, value pairs", len(pairs))
-        known: dict[str, Any] = {}
-        for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            if key in ("deadline_ms", "taper", "token"):
-                number = isinstance(value, (int, float)) and abs(value) < float("inf")
-                _require(
-                    number and (key == "deadline_ms" or value == int(value)), f"{key} must be a number", value
-                )
-                known[key] = float(value) if key == "deadline_ms" else int(value)
-        return Hello(*fixed, **known)
+class Model(hearing.Model, Protocol):
+    """What sessions and the switchboard use of a bundle."""
 
     @property
-    def block_seconds(self) -> float:
-        """Duration of a block."""
-        return self.block_size / self.sample_rate
+    def name(self) -> str:
+        """For welcome."""
 
     @property
-    def deadline_seconds(self) -> float:
-        """From the arrival of a block to its answer, at most; a block's duration by default."""
-        return self.block_seconds if self.deadline_ms is None else self.deadline_ms / 1000.0
+    def provider(self) -> str:
+        """Where it runs."""
+
+    @property
+    def z_home(self) -> tuple[float, float]:
+        """Where the z of a session starts."""
 
 
 class Session:
-    """One client's stream: takes that follow each other, one z, one set of counters."""
+    """One client's stream: takes that follow each other, its z, one set of counters."""
 
     def __init__(
-        self, number: int, token: int, source: Source, hello: Hello, z: LiveZ, make_voice: MakeVoice
+        self,
+        number: int,
+        token: int,
+        source: Source,
+        hello: Hello,
+        model: Model,
+        z: LiveZ,
+        make_voice: MakeVoice,
     ) -> None:
         self.number = number
         self.token = token
         self.source = source
         self.hello = hello
+        self.model = model
+        self.wanted_model = model.name  # while another one is being loaded: that one's
         self.z = z
+        self.variations: dict[int, LiveZ] = {}  # z of the further basses
         self.counters = Counters()
         self.last_seen = 0.0  # time of the newest datagram
         self.last_block = 0.0  # time of the newest block
@@ -119,26 +73,62 @@ class Session:
         self.wants: set[str] = set()  # what it has subscribed to, of addresses.SUBSCRIPTIONS
         self.notes = LiveNotes(z.spec)
         self._make_voice = make_voice
-        self.voice = make_voice(hello.sample_rate, z, hello.taper)
+        self.voice = make_voice(self)
         self.sound = self.voice.sound
         self.take: Take | None = None  # from the first block on
-        self._tail: Block | None = None
+        self._planned: list[tuple[int, int, float, float]] = []  # timed z from before the first block
+        self._tails: Blocks = {}
 
     def changed(self, hello: Hello) -> Session:
         """The session that takes this one's place when the hello changes; client and z are the same.
 
         Another reply_port has to be proven anew.
         """
-        other = Session(self.number, self.token, self.source, hello, self.z, self._make_voice)
+        other = Session(self.number, self.token, self.source, hello, self.model, self.z, self._make_voice)
         other.is_proven = self.is_proven and hello.reply_port == self.hello.reply_port
         other.wants = self.wants
         other.play_as(self.sound)
+        for n, z in self.variations.items():
+            other.vary(n, z)
         return other
 
     def play_as(self, sound: Sound) -> None:
         """Changes the sound, of this take and of those to come."""
         self.sound = sound
         self.voice.play_as(sound)
+
+    def vary(self, n: int, z: LiveZ) -> None:
+        """Adds a further bass with a z of its own, to this take and to those to come."""
+        self.variations[n] = z
+        self.voice.vary(n, z)
+
+    def plan_z(self, seq: int, offset: int, x: float, y: float) -> None:
+        """z at a sample of the mix: so far into the block with this seq. BassNetError where too many wait."""
+        if self.take is None:
+            check_planned(len(self._planned))
+            self._planned.append((seq, offset, x, y))
+        else:
+            self.z.plan(self._frame_at(self.take, seq, offset), x, y)
+
+    def _frame_at(self, take: Take, seq: int, offset: int) -> float:
+        near = take.newest if take.newest >= take.first else take.first
+        position = (unwrap(seq, near) - take.first) * self.hello.block_size + offset
+        return position * self.z.spec.cqt.frame_rate / self.hello.sample_rate
+
+    def switch(self, model: Model) -> list[Answer]:
+        """Plays by another model: at once where it is as late as this one, or else in a new take.
+
+        Returns the answers that the old take owes. BassNetError where the new one's voice is refused.
+        """
+        before, self.model = self.model, model
+        if self.voice.can_go_on_with(model):
+            self.voice.go_on_with(model)
+            return []
+        try:
+            return self._anew()
+        except BassNetError:
+            self.model = before
+            raise
 
     @property
     def reply_to(self) -> Source:
@@ -169,12 +159,19 @@ class Session:
 
         Where the new voice is refused, the take goes on.
         """
-        if self.take is None:
-            return []  # the voice is as new
-        voice = self._make_voice(self.hello.sample_rate, self.z, self.hello.taper)
-        voice.play_as(self.sound)
-        owed, self._tail = self.take.finish()
+        return [] if self.take is None else self._anew()  # without a take the voice is as new
+
+    def _anew(self) -> list[Answer]:
+        voice = self._make_voice(self)
+        owed: list[Answer] = []
+        if self.take is not None:
+            owed, self._tails = self.take.finish()
         self.take, self.voice = None, voice
+        self.z.start_anew()
+        voice.play_as(self.sound)
+        for n, z in self.variations.items():
+            z.start_anew()
+            voice.vary(n, z)
         return owed
 
     @staticmethod
@@ -188,11 +185,8 @@ class Session:
         take = Take(
             self.voice, first, hello.block_size, hello.sample_rate, hello.deadline_seconds, self.counters
         )
-        if self._tail is not None:
-            take.tail, self._tail = self._tail, None
+        take.tails, self._tails = self._tails, {}
+        for seq, offset, x, y in self._planned:
+            self.z.plan(self._frame_at(take, seq, offset), x, y)
+        self._planned.clear()
         return take
-
-
-def _require(holds: bool, rule: str, value: Any) -> None:
-    if not holds:
-        raise BassNetError(f"{rule}; got {short(value)}: mend the hello")

@@ -1,4 +1,4 @@
-"""How a bass is played: its timbre, octave, tuning and gate. What is heard and decided stays the same.
+"""How a bass is played: its gain, timbre, octave, tuning and gate. What is heard and decided stays the same.
 
 Flow: arguments -> cli -> sound ◀ voice, render, server.
 """
@@ -13,6 +13,7 @@ from bassnet_osc.timbres import DEFAULT_TIMBRE, TIMBRES, timbre
 
 HIGHEST_OCTAVE = 4  # up or down: further there is no bass
 LOWEST_TUNING_HZ, HIGHEST_TUNING_HZ = 400.0, 480.0  # more than a semitone to either side of A4_HZ
+LOWEST_GAIN_DB, HIGHEST_GAIN_DB = -60.0, 12.0
 LOWEST_GATE_DB = DescriptorSpec.gate_off_db  # below it models are silent already
 
 
@@ -24,6 +25,7 @@ class Sound:
     octave: int = 0  # octaves up, or down if negative
     tuning_hz: float = A4_HZ  # the pitch at which an A of 440 Hz is played
     gate_db: float | None = None  # notes that stay below this level are not played; None: the model's own
+    gain_db: float = 0.0
 
     def __post_init__(self) -> None:
         timbre(self.timbre)  # refuses what is none
@@ -36,6 +38,11 @@ class Sound:
                 f"tuning must lie in {LOWEST_TUNING_HZ:g} .. {HIGHEST_TUNING_HZ:g} Hz; got "
                 f"{self.tuning_hz:g}: choose e.g. 442"
             )
+        if not LOWEST_GAIN_DB <= self.gain_db <= HIGHEST_GAIN_DB:
+            raise BassNetError(
+                f"gain must lie in {LOWEST_GAIN_DB:g} .. {HIGHEST_GAIN_DB:g} dB; got {self.gain_db:g}: "
+                "choose e.g. -6"
+            )
         if self.gate_db is not None and not LOWEST_GATE_DB <= self.gate_db <= 0.0:
             raise BassNetError(
                 f"gate must lie in {LOWEST_GATE_DB:g} .. 0 dB; got {self.gate_db:g}: choose e.g. -36"
@@ -44,6 +51,11 @@ class Sound:
     def played(self, frames: Frames) -> Frames:
         """The frames as the synth gets them: in this octave and tuning."""
         return replace(frames, f0_hz=frames.f0_hz * (2.0**self.octave * self.tuning_hz / A4_HZ))
+
+    @property
+    def gain(self) -> float:
+        """Factor of the samples."""
+        return float(10.0 ** (self.gain_db / 20.0))
 
     def gate(self, spec: DescriptorSpec) -> DescriptorSpec:
         """The model's spec with this gate, which closes as far below gate_db as the model's own does."""
@@ -74,6 +86,7 @@ class Param:
 
 
 PARAMS = {
+    "gain": Param("gain_db", "f", "dB of gain", LOWEST_GAIN_DB, HIGHEST_GAIN_DB),
     "timbre": Param("timbre", "s", f"name of a sound: {', '.join(TIMBRES)}"),
     "octave": Param("octave", "i", "octaves up; sound and notes", -HIGHEST_OCTAVE, HIGHEST_OCTAVE),
     "tuning": Param("tuning_hz", "f", "Hz of the A; sound alone", LOWEST_TUNING_HZ, HIGHEST_TUNING_HZ),

@@ -3,61 +3,28 @@
 The work is cut by the signal, never by the blocks: window w is computed when its newest frame is there,
 with the same calls whatever the block size, so that any chopping gives the same frames bit for bit.
 
-    block -> Resampler -> analysis buffer -> frontend -> last b frames -> decoder(z) -> overlap-add -> Frames
+    block -> Resampler -> analysis buffer -> frontend -> last b frames -> decoder(z) -> OverlapAdd -> Frames
 
 Window w covers the frames hop w .. hop w + taper - 1 with its taper and hears `skip` frames more. The first
-is w = -1, which starts outside the signal so that the tapers sum to one from frame 0 on.
+is w = -1, which starts outside the signal so that the tapers sum to one from frame 0 on. Several z may play
+to one mix: it is heard once, and decoded for all of them at a time.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Protocol
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from bassnet_osc.frames import Block, Frames
+from bassnet_osc.hearing import Decision, Heard, Hearing, Model, Outputs, Window, heard_alone
 from bassnet_osc.latent import Z
-from bassnet_osc.onsets import LevelGate
+from bassnet_osc.overlap_add import OverlapAdd, can_repeat
 from bassnet_osc.resample import HIGHEST_RATE, LOWEST_RATE, Resampler
-from bassnet_osc.spec import BassNetError, CqtSpec, Spec
-
-
-class Model(Protocol):
-    """What the stream needs of a bundle."""
-
-    @property
-    def spec(self) -> Spec:
-        """The numbers it was made with."""
-
-    def frontend(self, audio: Block) -> Block:
-        """(n_samples,) -> (n_frames, n_bins)"""
-
-    def decode(self, mix: Block, z: Block) -> tuple[Block, Block, Block]:
-        """(batch, b, n_bins), (batch, 2) -> f0 (batch, b, n_bins), level and onset (batch, b)"""
-
-
-def hann(n: int) -> npt.NDArray[np.float64]:
-    """Even, non-symmetric Hann: copies n / 2 apart sum to one (section 4.3)."""
-    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n))
-
-
-def bin_to_hz(f0_bin: float, spec: CqtSpec) -> float:
-    """Frequency of a (fractional) CQT bin."""
-    return float(spec.fmin * 2.0 ** (f0_bin / spec.bins_per_octave))
-
-
-def f0_of(probabilities: npt.NDArray[np.float64], spec: CqtSpec) -> float:
-    """Hz of the likeliest bin, refined by the centroid of that bin and its neighbours.
-
-    A mean over all bins would be a wrong note wherever two are likely.
-    """
-    k = int(probabilities.argmax())
-    near = np.arange(max(0, k - 1), min(len(probabilities), k + 2))
-    weights = probabilities[near]
-    return bin_to_hz(float((near * weights).sum() / weights.sum()), spec)
+from bassnet_osc.spec import BassNetError
 
 
 class Stream:
@@ -83,9 +50,9 @@ class Stream:
             skip=spec.window.skip if skip is None else skip,
         )
         self.sample_rate = sample_rate
-        self._model, self._z = model, z
+        self.z: dict[int, Z] = {0: z}  # by variation; replaced as a whole: another thread may be hearing
+        self._model = self._wanted = model
         self._resampler = Resampler(sample_rate, spec.cqt.sample_rate)
-        self._taper = hann(self.window.taper)
         self.reset()
 
     @property
@@ -108,26 +75,73 @@ class Stream:
 
     def reset(self) -> None:
         """Back to the state after construction; z is the caller's."""
-        cqt, window = self.spec.cqt, self.window
+        cqt, self._model = self.spec.cqt, self._wanted
         self._resampler.reset()
         self._audio: Block = np.zeros(cqt.left, dtype=np.float32)  # ends at the newest sample
         self._audio_start = -cqt.left  # analysis position of the buffer's first sample
         self._n_samples = 0  # of the client, so far
         self._n_frames = 0  # frames analysed
-        self._mix: Block = np.zeros((window.window_frames, cqt.n_bins), dtype=np.float32)
+        self._mix: Block = np.zeros((self._model.spec.window.window_frames, cqt.n_bins), np.float32)
         self._w = -1  # the next window
-        self._sums = np.zeros((window.taper, cqt.n_bins + 2))  # f0 bins, level, onset
-        self._gate = LevelGate(self.spec.descriptor)
+        self._was_decoded = False  # the window before it
+        self._sums = {n: OverlapAdd(self.spec, self.window) for n in self.z}
 
     def process(self, block: Block) -> Frames:
         """Takes a block (n,) of the mix and gives the frames that it finishes, possibly none."""
+        return heard_alone(self.hearing(block)).frames
+
+    def hearing(self, block: Block) -> Hearing:
+        """As `process`, in steps: decoding is the caller's, who may do it for several streams at once."""
         self._n_samples += len(block)
         self._audio = np.concatenate([self._audio, self._resampler.process(block)])
-        parts = [Frames.empty(max(0, self.window.hop * self._w + 1))]
+        first = max(0, self.window.hop * self._w + 1)
+        runs: dict[int, list[Frames]] = {0: [Frames.empty(first)]}
+        decisions, stand_in_end = [], None
         while self._is_due():
-            mix, z = self._next_window()
-            parts.append(self._merge(*self._model.decode(mix[None], z[None])))
-        return Frames.join(parts)
+            z = self.z
+            window, places = self._next_window(z)
+            outputs = yield window
+            self._was_decoded = outputs is not None
+            decisions.append(Decision(window.model, places, self._was_decoded))
+            for row, n in enumerate(z):
+                frames, is_stand_in = self._add(n, None if outputs is None else _joined(outputs, row))
+                runs.setdefault(n, []).append(frames)
+                if is_stand_in:
+                    stand_in_end = frames.end
+            self._w += 1
+        variations = {n: Frames.join(run) for n, run in runs.items()}
+        return Heard(block, variations, stand_in_end, tuple(decisions))
+
+    def hear_again(self, block: Block, decisions: Sequence[Decision]) -> Heard:
+        """As the block was heard before: by the same models and z, with the same windows left out.
+
+        Raises BassNetError where the decisions are not of this block.
+        """
+        hearing, outputs = self.hearing(block), None
+        try:
+            for decision in decisions:
+                self.z = {n: partial(_there, place) for n, place in decision.z.items()}
+                self._wanted = decision.model
+                window = hearing.send(outputs)
+                outputs = window.model.decode(window.rows, window.z) if decision.is_decoded else None
+            hearing.send(outputs)
+        except StopIteration as end:
+            heard: Heard = end.value
+            if len(heard.decisions) == len(decisions):
+                return heard
+        raise BassNetError(f"{len(decisions)} windows must be those of the block; they are not: damaged log")
+
+    def can_go_on_with(self, model: Model) -> bool:
+        """Whether another model hears the same frames as late: then it takes over without a seam."""
+        mine, other = self.spec, model.spec
+        size = other.window.window_frames
+        same_delay = (mine.window.taper, mine.window.skip) == (other.window.taper, other.window.skip)
+        fits = self.window.skip + self.window.taper <= size and mine.window.anchor == other.window.anchor
+        return same_delay and fits and (mine.cqt, mine.descriptor) == (other.cqt, other.descriptor)
+
+    def go_on_with(self, model: Model) -> None:
+        """Plays by another model from the next window on; may be called while another thread hears."""
+        self._wanted = model
 
     def flush(self) -> Frames:
         """The frames that remain of a signal that ends here; then as `reset`."""
@@ -146,8 +160,9 @@ class Stream:
         cqt = self.spec.cqt
         return self._audio_start + len(self._audio) >= self._newest * cqt.hop_length + cqt.right
 
-    def _next_window(self) -> tuple[Block, Block]:
-        """Analyses the frames that the next window adds; returns (b, n_bins) and z (2,)."""
+    def _next_window(self, zs: dict[int, Z]) -> tuple[Window, dict[int, tuple[float, float]]]:
+        """Analyses the frames that the next window adds; gives the window and the places of its z."""
+        self._change_model()
         cqt, n_new = self.spec.cqt, self._newest + 1 - self._n_frames
         n_needed = cqt.left + (n_new - 1) * cqt.hop_length + cqt.right
         frames = self._model.frontend(self._audio[:n_needed])
@@ -155,31 +170,28 @@ class Stream:
         self._audio = self._audio[n_new * cqt.hop_length :]
         self._audio_start += n_new * cqt.hop_length
         self._n_frames += n_new
-        z = self._z(self.window.hop * (self._w + 1))
-        return self._mix, np.array(z, dtype=np.float32)
+        places = {n: z(self.window.hop * (self._w + 1)) for n, z in zs.items()}
+        rows = np.array(list(places.values()), dtype=np.float32)
+        return Window(self._model, self._mix, rows, self._was_decoded and can_repeat(self.window)), places
 
-    def _merge(self, f0: Block, level: Block, onset: Block) -> Frames:
-        """Overlap-adds one window's output (1, b, ...) and gives the frames it finishes."""
-        window, hop = self.window, self.window.hop
-        end = window.window_frames - window.skip
-        part = slice(end - window.taper, end)
-        output = np.concatenate([f0[0, part], level[0, part, None], onset[0, part, None]], axis=1)
-        self._sums += self._taper[:, None] * output
-        # The next window's taper starts at `hop` with weight zero: up to there nothing will be added.
-        finished = self._sums[1 : hop + 1].copy()
-        self._sums = np.concatenate([self._sums[hop:], np.zeros((hop, output.shape[1]))])
-        first = hop * self._w + 1
-        self._w += 1
-        outside = max(0, -first)
-        return self._frames(first + outside, finished[outside:])
+    def _change_model(self) -> None:
+        if self._wanted is self._model:
+            return
+        self._model = self._wanted
+        size = self._model.spec.window.window_frames  # of the past, the new one hears this much
+        self._mix = np.pad(self._mix[-size:], ((max(0, size - len(self._mix)), 0), (0, 0)))
 
-    def _frames(self, first: int, sums: npt.NDArray[np.float64]) -> Frames:
-        cqt = self.spec.cqt
-        level_db = self.spec.descriptor.level_to_db(np.clip(sums[:, -2], 0.0, 1.0))
-        onset = np.clip(sums[:, -1], 0.0, 1.0)
-        voiced = self._gate.process(level_db, onset)
-        f0_hz = [
-            f0_of(row[: cqt.n_bins], cqt) if is_voiced else np.nan
-            for row, is_voiced in zip(sums, voiced, strict=True)
-        ]
-        return Frames(first, np.array(f0_hz), level_db, onset)
+    def _add(self, n: int, output: Block | None) -> tuple[Frames, bool]:
+        if n not in self._sums:  # it joins now
+            self._sums[n] = OverlapAdd(self.spec, self.window, is_first=False)
+        return self._sums[n].add(self._w, output)
+
+
+def _there(place: tuple[float, float], frame: int) -> tuple[float, float]:
+    return place
+
+
+def _joined(outputs: Outputs, row: int) -> Block:
+    """f0, level and onset of one row, side by side (b, n_bins + 2)."""
+    f0, level, onset = outputs
+    return np.concatenate([f0[row], level[row, :, None], onset[row, :, None]], axis=1)

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from bassnet_osc import answers as say
 from bassnet_osc import wire
+from bassnet_osc.hello import Hello
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.pace import Pace
 from bassnet_osc.playing import Loop, Playing
 from bassnet_osc.request import Address, Refusals, Request
-from bassnet_osc.session import Hello, MakeVoice, Session, Source
-from bassnet_osc.spec import BassNetError, Spec
+from bassnet_osc.session import MakeVoice, Model, Session, Source
+from bassnet_osc.spec import BassNetError
 
 if TYPE_CHECKING:
     from bassnet_osc.engine import Engine
@@ -28,27 +29,24 @@ if TYPE_CHECKING:
 
 TO = "/bassnet/to/"  # before a client's name
 MAX_SESSIONS = 64
-SILENCE = 3.0  # seconds after which a silent client is dropped
-STATUS_EVERY = 1.0  # seconds
-OVERLOAD = 0.9  # share of the time spent in inference from which the state says so
+FADE_OUT = 0.05  # seconds, when the server ends
 
 log = logging.getLogger("bassnet_osc")
 
 
-class Model(Protocol):
-    """What is used of a bundle."""
+class Shelf(Protocol):
+    """The models that sessions may choose from."""
 
     @property
-    def name(self) -> str:
-        """For welcome."""
+    def default(self) -> Model:
+        """What a session plays by that chose none."""
 
     @property
-    def spec(self) -> Spec:
-        """For z."""
+    def names(self) -> Sequence[str]:
+        """Of all of them."""
 
-    @property
-    def z_home(self) -> tuple[float, float]:
-        """Where the z of a session starts."""
+    def fetch(self, name: str, done: Callable[[Model | Exception], None]) -> None:
+        """Loads one of them, perhaps in a while, and calls `done` in the loop's thread."""
 
 
 class Switchboard:
@@ -57,7 +55,7 @@ class Switchboard:
     def __init__(
         self,
         addresses: Mapping[str, Address],
-        model: Model,
+        shelf: Shelf,
         make_voice: MakeVoice,
         engine: Engine,
         send: Callable[[bytes, Source], None],
@@ -68,16 +66,22 @@ class Switchboard:
         self.state, self.reason = "loading", "the model warms up"
         self.refusals = Refusals(send)
         self.playing = Playing(engine, send, loop, self._failed)
-        self._engine = engine
+        self.engine = engine
         self.send = send
+        self.shelf = shelf
         self._addresses = addresses
-        self._model = model
         self._make_voice = make_voice
-        self._pace = Pace()
         self._loop = loop
         self._max_sessions = max_sessions
         self._n_opened = 0
-        loop.call_at(loop.time() + STATUS_EVERY, self._every_second)
+        self._started = loop.time()
+        self.voices = Pace("a stream may start anew", "send blocks no faster than real time")
+        self.reports = Pace("a report may be asked for", "ask less often")
+
+    @property
+    def uptime_s(self) -> float:
+        """Since the server began."""
+        return self._loop.time() - self._started
 
     def receive(self, datagram: bytes, source: Source) -> None:
         """Takes a datagram. Never raises for what it holds."""
@@ -96,7 +100,7 @@ class Switchboard:
     def become(self, state: str, reason: str = "") -> None:
         """Changes the state (loading, ready, overloaded, stopping) and tells every client."""
         self.state, self.reason = state, reason
-        self._tell_state()
+        self.tell_state()
 
     def _request(self, source: Source, n_bytes: int, now: float) -> Request:
         session = self.sessions.get(source)
@@ -136,9 +140,9 @@ class Switchboard:
         if session is None:
             if len(self.sessions) >= self._max_sessions:
                 raise BassNetError(f"there are {self._max_sessions} sessions already: end one of them")
-            token, z = secrets.randbelow(2**31), LiveZ(self._model.spec, *self._model.z_home)
-            make_voice = partial(self._paced_voice, request.source)
-            session = Session(self._n_opened + 1, token, request.source, hello, z, make_voice)
+            token, model = secrets.randbelow(2**31), self.shelf.default
+            z = LiveZ(model.spec, *model.z_home)
+            session = Session(self._n_opened + 1, token, request.source, hello, model, z, self._paced_voice)
             self._n_opened += 1
             where = f"{hello.client} at {request.source[0]}:{request.source[1]}"
             log.info("session %d: %s, %d Hz", session.number, where, hello.sample_rate)
@@ -152,9 +156,9 @@ class Switchboard:
         self.sessions[request.source] = session
         return session
 
-    def _paced_voice(self, source: Source, sample_rate: int, z: LiveZ, taper: int | None) -> Voice:
-        self._pace.count(source, self._loop.time())
-        return self._make_voice(sample_rate, z, taper)
+    def _paced_voice(self, session: Session) -> Voice:
+        self.voices.count(session.source, self._loop.time())
+        return self._make_voice(session)
 
     def _left_behind(self, hello: Hello, source: Source) -> Session | None:
         """The session of a client that shows its token from another port of the same machine."""
@@ -169,6 +173,32 @@ class Switchboard:
                 raise BassNetError(f"no client is named {wire.short(request.client)}: see its hello")
             return named
         return self.sessions.values() if request.session is None else [request.session]
+
+    def switch(self, session: Session, name: str, request: Request) -> None:
+        """Has the session play by an installed model, as soon as that is loaded."""
+        if name not in self.shelf.names:
+            raise BassNetError(
+                f"model must be one of {', '.join(self.shelf.names)}; got {wire.short(name)}: choose one"
+            )
+        session.wanted_model = name
+        self.shelf.fetch(name, partial(self._fetched, session, name, request))
+
+    def _fetched(self, session: Session, name: str, request: Request, model: Model | Exception) -> None:
+        if self.sessions.get(session.source) is not session or session.wanted_model != name:
+            return  # gone, or it wants another one by now
+        try:
+            if isinstance(model, Exception):
+                raise BassNetError(f"model {name} cannot be loaded: {model}")
+            if model is not session.model and self.playing.switch(session, model) and session.is_proven:
+                self.send(say.latency(session), session.reply_to)
+        except BassNetError as error:
+            session.wanted_model = session.model.name
+            self.refusals.refuse(request, "model", str(error))
+
+    def fade_out(self) -> None:
+        """Makes all sessions silent within FADE_OUT seconds."""
+        for session in self.sessions.values():
+            self.playing.fade_out(session, FADE_OUT)
 
     def prove(self, session: Session, request: Request) -> None:
         """Takes note that the client receives what is sent to it."""
@@ -196,7 +226,7 @@ class Switchboard:
 
     def welcome(self, session: Session, request: Request) -> None:
         """Sends as much of the welcome as the path's proof allows: no more bytes than came."""
-        welcomes = say.welcomes(session, self._model.name, self._model.spec.model.z_limit)
+        welcomes = say.welcomes(session)
         for datagram in welcomes:
             if session.is_proven or len(datagram) <= request.n_bytes:
                 session.owes_welcome = datagram is not welcomes[0]
@@ -208,33 +238,10 @@ class Switchboard:
     def tell_stats(self, session: Session) -> None:
         """Sends the session's counters and the engine's times."""
         if session.is_proven:
-            self.send(say.stats(session.counters, self._engine.measured()), session.reply_to)
+            self.send(say.stats(session.counters, self.engine.measured()), session.reply_to)
 
-    def _tell_state(self) -> None:
+    def tell_state(self) -> None:
+        """Tells every client what the server is at."""
         for session in self.sessions.values():
             if session.is_proven:
                 self.send(say.status(self.state, self.reason), session.reply_to)
-
-    def _every_second(self) -> None:
-        now = self._loop.time()
-        self._loop.call_at(now + STATUS_EVERY, self._every_second)
-        for session in [s for s in self.sessions.values() if now - s.last_seen >= SILENCE]:
-            log.info("session %d (%s) is silent: dropped", session.number, session.hello.client)
-            self.drop(session)
-        for session in self.sessions.values():
-            if now - session.last_block >= STATUS_EVERY:
-                self.playing.rest(session)  # its client lives, but sends no mix: no note may hang
-        self.refusals.every_second(now)
-        self._pace.forget(now)
-        self._judge_load()
-        self._tell_state()
-        for session in self.sessions.values():
-            if "stats" in session.wants:
-                self.tell_stats(session)
-
-    def _judge_load(self) -> None:
-        load = self._engine.measured().load
-        if self.state in ("ready", "overloaded"):
-            is_over = load >= OVERLOAD
-            self.state = "overloaded" if is_over else "ready"
-            self.reason = f"inference takes {load:.0%} of the time: play fewer sessions" if is_over else ""

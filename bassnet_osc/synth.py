@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bassnet_osc.frames import Array, Frames
+from bassnet_osc.frames import Array, Frames, stand_in
 from bassnet_osc.onsets import OnsetGate
 from bassnet_osc.spec import BassNetError, Spec
 from bassnet_osc.timbres import DEFAULT_TIMBRE, HARMONIC, MAX_HARMONICS, TIMBRES, Timbre
@@ -26,7 +26,6 @@ FADE_SHARE = 0.8  # harmonics fade from this share of the band's limit up to the
 
 RISE_S = 0.003  # a pluck fades in, and the tone that it ends fades out, in this time
 LEAST = 1e-150  # of a tone's amplitude: what is above the band may have died altogether
-CONCEAL_DB_PER_FRAME = 0.5  # how fast a tone dies away that goes on without its frames
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,9 @@ class Synth:
 
     def conceal(self, n_frames: int) -> Frames:
         """Frames to process in place of missing ones: the tone goes on, dying away. Changes no state."""
-        floor_db, gate_db = self._spec.descriptor.level_floor_db, self._spec.descriptor.gate_off_db
-        last = self._state or _State(-1, math.nan, floor_db, floor_db, 0, None, None)
-        level_db = last.level_db - CONCEAL_DB_PER_FRAME * np.arange(1, n_frames + 1)
-        f0_hz = np.where(level_db < gate_db, math.nan, last.f0_hz)
-        return Frames(last.frame + 1, f0_hz, np.maximum(level_db, floor_db), np.zeros(n_frames))
+        descriptor = self._spec.descriptor
+        last = self._state or _State(-1, math.nan, descriptor.level_floor_db, 0.0, 0, None, None)
+        return stand_in(last.frame + 1, last.f0_hz, last.level_db, n_frames, descriptor)
 
     def _advance(self, frame: int, f0_hz: float, level_db: float, attack: bool) -> Array:
         """Moves on to the next frame; the audio of the interval up to it, none for the very first."""

@@ -21,7 +21,8 @@ from bassnet_osc.order import WINDOW, BlockOrder
 
 if TYPE_CHECKING:
     from bassnet_osc.frames import Frames
-    from bassnet_osc.voice import Voice
+    from bassnet_osc.hearing import Heard
+    from bassnet_osc.voice import Blocks, Voice
 
 CONCEAL_SECONDS = 0.05  # a lost input's stand-in fades out within
 RESTART_FADE = 0.01  # seconds: the end of a take under the beginning of the next one
@@ -41,17 +42,22 @@ class Counters:
 
 @dataclass(frozen=True)
 class Answer:
-    """A block of bass for the block of the mix with the same seq."""
+    """A block of each bass for the block of the mix with the same seq."""
 
     seq: int
-    samples: Block
+    blocks: Blocks
+
+    @property
+    def samples(self) -> Block:
+        """Of the plain bass."""
+        return self.blocks[0]
 
 
 @dataclass
 class Take:
     """Blocks in, answers out. `first` is the unwrapped seq of the first block.
 
-    `tail` is the end of the take before this one, mixed under the first answers.
+    `tails` are the end of the take before this one, mixed under the first answers.
     """
 
     voice: Voice
@@ -60,7 +66,7 @@ class Take:
     sample_rate: int
     deadline: float  # seconds from the arrival of a block to its answer
     counters: Counters
-    tail: Block = field(default_factory=lambda: np.zeros(0, np.float32))
+    tails: Blocks = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._order = BlockOrder(self.first, self.block_size / self.sample_rate)
@@ -70,10 +76,11 @@ class Take:
         self._heard = self.first  # blocks before this one have been heard
         self._played = self.first  # blocks before this one have been played
         self._pending: dict[int, float] = {}  # received and unanswered, with the time when that must end
-        self._unclaimed: dict[int, tuple[Block, bool]] = {}  # played for blocks that may still come
+        self._unclaimed: dict[int, tuple[Blocks, bool]] = {}  # played for blocks that may still come
         self._last = np.zeros(self.block_size, np.float32)  # the newest input, repeated where one is missing
         self._n_missing = 0  # samples since the newest input
         self.accepted: Frames | None = None  # the newest frames that were played
+        self._fade: Block | None = None  # gains of the next samples, after which there is silence
 
     @property
     def newest(self) -> int:
@@ -114,9 +121,9 @@ class Take:
         """As `receive`, for the passing of time."""
         return self._inputs(self._order.expire(now)), self.answers(now)
 
-    def heard(self, frames: Frames, now: float) -> list[Answer]:
-        """Takes the frames of the oldest input that was not heard yet."""
-        self.accepted = self.voice.accept(frames)
+    def heard(self, heard: Heard, now: float) -> list[Answer]:
+        """Takes what the oldest input that was not heard yet has brought."""
+        self.accepted = self.voice.accept(heard)
         self._heard += self._spans.popleft()
         return self.answers(now)
 
@@ -125,12 +132,15 @@ class Take:
         overdue = [index + 1 for index, until in self._pending.items() if until <= now]
         return self._play_to(max([self._heard, *overdue]))
 
-    def finish(self) -> tuple[list[Answer], Block]:
-        """Ends the take: all answers still owed, and 10 ms of fading tail."""
+    def finish(self) -> tuple[list[Answer], Blocks]:
+        """Ends the take: all answers still owed, and 10 ms of fading tails."""
         answers = self._play_to(max([self._played, *(index + 1 for index in self._pending)]))
-        n_tail = round(RESTART_FADE * self.sample_rate)
-        tail = self.voice.play(n_tail)[0] * np.linspace(1.0, 0.0, n_tail, dtype=np.float32)
-        return answers, tail
+        return answers, self.voice.play(round(RESTART_FADE * self.sample_rate), is_fade=True)[0]
+
+    def fade_out(self, seconds: float) -> None:
+        """Becomes silent within that time, for good."""
+        if self._fade is None:
+            self._fade = np.linspace(1.0, 0.0, max(1, round(seconds * self.sample_rate)), dtype=np.float32)
 
     @property
     def due(self) -> float | None:
@@ -178,31 +188,48 @@ class Take:
                 self._play(min(self._most, n_unasked))
                 continue
             index = self._played
-            samples, concealed = self._play(1)
+            blocks, concealed = self._play(1)
             if self._pending.pop(index, None) is None:
-                self._unclaimed[index] = samples, concealed
+                self._unclaimed[index] = blocks, concealed
             else:
-                answers.append(self._answer(index, samples, concealed))
+                answers.append(self._answer(index, blocks, concealed))
         for index in list(self._unclaimed)[:-WINDOW]:
             del self._unclaimed[index]
         return answers
 
-    def _play(self, n_blocks: int) -> tuple[Block, bool]:
-        samples, concealed = self.voice.play(n_blocks * self.block_size)
+    def _play(self, n_blocks: int) -> tuple[Blocks, bool]:
+        blocks, concealed = self.voice.play(n_blocks * self.block_size)
         self._played += n_blocks
         self.counters.concealed += n_blocks * concealed
-        return self._with_tail(samples), concealed
+        return self._faded(self._with_tails(blocks)), concealed
 
-    def _answer(self, index: int, samples: Block, concealed: bool) -> Answer:
+    def _faded(self, blocks: Blocks) -> Blocks:
+        if self._fade is None:
+            return blocks
+        n_samples = len(blocks[0])
+        gains = np.pad(self._fade[:n_samples], (0, max(0, n_samples - len(self._fade))))
+        self._fade = self._fade[n_samples:]
+        return {n: block * gains for n, block in blocks.items()}
+
+    def _answer(self, index: int, blocks: Blocks, concealed: bool) -> Answer:
         self.counters.answered += 1
         self.counters.late += concealed
-        return Answer(index % SEQ_MODULO, samples)
+        return Answer(index % SEQ_MODULO, blocks)
 
-    def _with_tail(self, samples: Block) -> Block:
-        if not len(self.tail):
-            return samples
-        n = min(len(self.tail), len(samples))
-        mixed = np.array(samples, np.float32)
-        mixed[:n] += self.tail[:n]
-        self.tail = self.tail[n:]
+    def _with_tails(self, blocks: Blocks) -> Blocks:
+        if not self.tails:
+            return blocks
+        mixed = {n: under(block, self.tails.get(n)) for n, block in blocks.items()}
+        n_samples = len(blocks[0])
+        self.tails = {n: tail[n_samples:] for n, tail in self.tails.items() if len(tail) > n_samples}
         return mixed
+
+
+def under(block: Block, tail: Block | None) -> Block:
+    """A block with the end of what was before under its beginning."""
+    if tail is None:
+        return block
+    n = min(len(tail), len(block))
+    mixed = np.array(block, np.float32)
+    mixed[:n] += tail[:n]
+    return mixed

@@ -1,30 +1,47 @@
-"""One listener that plays: stream and synth joined, output position tied to input position.
+"""One listener that plays: stream and basses joined, output position tied to input position.
 
 Used by a session of the server, by the renderer and by the sound card. `hear` is the heavy half and may run
 on another thread than `accept` and `play`: the two halves share no state.
 
-    block -> hear -> Frames -> accept -> play -> block, `latency_samples` behind
+    block -> hear -> Heard -> accept -> play -> block, `latency_samples` behind
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
+from bassnet_osc.bass import Bass
 from bassnet_osc.frames import Block, Frames
+from bassnet_osc.hearing import Decision, Heard, Hearing, Model, heard_alone
 from bassnet_osc.latent import Z
-from bassnet_osc.onsets import LevelGate
 from bassnet_osc.sound import DEFAULT_SOUND, Sound
-from bassnet_osc.stream import Model, Stream
-from bassnet_osc.synth import Synth
-from bassnet_osc.timbres import TIMBRES
+from bassnet_osc.spec import BassNetError
+from bassnet_osc.stream import Stream
+
+Blocks = dict[int, Block]  # by variation: 0 is the plain bass
+
+
+class Journal(Protocol):
+    """Who is told of everything that decides what is played, in order."""
+
+    def accepted(self, heard: Heard) -> None:
+        """What was heard was turned into sound."""
+
+    def played(self, blocks: Blocks, is_fade: bool) -> None:
+        """So much was played."""
+
+    def sounded(self, sound: Sound) -> None:
+        """The sound was changed."""
+
+    def varied(self, n: int) -> None:
+        """Variation n began."""
 
 
 class Voice:
-    """The bass for one mix.
+    """The bass for one mix, and variations of it: basses that play to the same mix by another z.
 
     Output position o carries the bass that belongs to mix sample o - latency_samples, always: frames that
     come too late for their position are discarded, and what was played in their place was concealed.
@@ -40,32 +57,32 @@ class Voice:
         on_frames: Callable[[Frames], None] | None = None,
         sound: Sound = DEFAULT_SOUND,
         on_rest: Callable[[], None] | None = None,
+        latency_samples: int | None = None,
+        journal: Journal | None = None,
     ) -> None:
+        """`latency_samples`: what the offset is padded to; BassNetError where the model needs more."""
         self.z = z
         self._stream = Stream(model, sample_rate, z, taper, skip)
-        self._synth = Synth(sample_rate, model.spec)
-        self._samples_per_frame = sample_rate / model.spec.cqt.frame_rate
-        self._on_frames, self._on_rest = on_frames, on_rest
-        self._gate: LevelGate | None = None
-        self._gated_by = model.spec.descriptor
-        self.play_as(sound)
-        self.latency_samples = self._stream.latency_samples
-        self.latency_parts = self._stream.latency_parts
-        self._clear()
-
-    def _clear(self) -> None:
-        self._ready: Block = np.zeros(self.latency_samples, dtype=np.float32)
-        self._next_frame = 0  # the next frame that the synth takes
-        self._played = 0  # output position
-        self._concealed_to = 0  # output position up to which the sound stands in for frames that were late
+        needed = self._stream.latency_samples
+        self.latency_samples = needed if latency_samples is None else latency_samples
+        if self.latency_samples < needed:
+            raise BassNetError(
+                f"the latency target must be at least this model's {1e3 * needed / sample_rate:.1f} ms; got "
+                f"{1e3 * self.latency_samples / sample_rate:.1f} ms: raise it, or choose a faster model"
+            )
+        padding_ms = 1000.0 * (self.latency_samples - needed) / sample_rate
+        self.latency_parts = self._stream.latency_parts | {"padding": padding_ms}
+        hop_s = self._stream.window.hop / model.spec.cqt.frame_rate
+        self.slack_s = hop_s + padding_ms / 1000.0  # after a deadline, a window is of use so much longer
+        self._on_frames, self._on_rest, self._journal = on_frames, on_rest, journal
+        self.sound = sound
+        self._basses = {0: Bass(sample_rate, model.spec, self.latency_samples, sound)}
 
     def reset(self) -> None:
         """Back to the state after construction; z is the caller's."""
         self._stream.reset()
-        self._synth.reset()
-        if self._gate:
-            self._gate.reset()
-        self._clear()
+        for bass in self._basses.values():
+            bass.reset()
 
     def rest(self) -> None:
         """Nothing is heard for now, or ever again: whoever takes the frames may end what it began."""
@@ -75,51 +92,74 @@ class Voice:
     def play_as(self, sound: Sound) -> None:
         """Changes the sound, from the next frame on."""
         self.sound = sound
-        self._synth.timbre = TIMBRES[sound.timbre]
-        descriptor = self._stream.spec.descriptor
-        gated = sound.gate(descriptor)
-        if gated != self._gated_by:  # or a note that hangs between its thresholds would end
-            self._gated_by = gated
-            self._gate = None if gated == descriptor else LevelGate(gated)
+        for bass in self._basses.values():
+            bass.play_as(sound)
+        if self._journal:
+            self._journal.sounded(sound)
 
-    def hear(self, block: Block) -> Frames:
-        """The frames that this block (n,) of the mix finishes. Blocks come in order."""
-        return self._stream.process(block)
+    def vary(self, n: int, z: Z) -> None:
+        """Adds a bass of its own z, variation n: silent until the next window."""
+        stream = self._stream
+        bass = Bass(stream.sample_rate, stream.spec, self.latency_samples, self.sound)
+        bass.begin_beside(self._basses[0])
+        self._basses[n] = bass
+        if self._journal:
+            self._journal.varied(n)
+        stream.z = {**stream.z, n: z}
 
-    def accept(self, frames: Frames) -> Frames:
+    def can_go_on_with(self, model: Model) -> bool:
+        """Whether the model can take over without a seam, at the same latency."""
+        return self._stream.can_go_on_with(model)
+
+    def go_on_with(self, model: Model) -> None:
+        """Plays by another model from the next window on."""
+        self._stream.go_on_with(model)
+
+    def hearing(self, block: Block) -> Hearing:
+        """Hears a block (n,) of the mix in steps, for an engine that decodes for many."""
+        return self._stream.hearing(block)
+
+    def hear(self, block: Block) -> Heard:
+        """What this block (n,) of the mix brings. Blocks come in order."""
+        return heard_alone(self.hearing(block))
+
+    def hear_again(self, block: Block, decisions: Sequence[Decision]) -> Heard:
+        """As the block was heard before: by the same models and z, with the same windows left out."""
+        return self._stream.hear_again(block, decisions)
+
+    def accept(self, heard: Heard) -> Frames:
         """Turns finished frames into sound, but for those whose time has gone out concealed; returns what it
         played: without a pitch where the sound's gate is closed.
         """
-        frames = self._gated(frames[max(0, self._next_frame - frames.first) :])
-        if len(frames):
-            self._sound(self.sound.played(frames))
-            if self._on_frames:
-                self._on_frames(frames)
+        if self._journal:
+            self._journal.accepted(heard)
+        frames = {
+            n: self._basses[n].accept(run, heard.stand_in_end)
+            for n, run in heard.variations.items()
+            if n in self._basses
+        }[0]
+        if len(frames) and self._on_frames:
+            self._on_frames(frames)
         return frames
 
-    def _gated(self, frames: Frames) -> Frames:
-        """Without a pitch where the level is below the sound's own gate, whatever the onsets say."""
-        if self._gate is None:
-            return frames
-        is_open = self._gate.process(frames.level_db, np.zeros(len(frames)))
-        return replace(frames, f0_hz=np.where(is_open, frames.f0_hz, np.nan))
+    def play(self, n_samples: int, is_fade: bool = False) -> tuple[Blocks, bool]:
+        """The next n_samples of each bass, and whether any of the plain one's is concealed.
 
-    def play(self, n_samples: int) -> tuple[Block, bool]:
-        """The next n_samples of output, and whether any of them is concealed."""
-        while len(self._ready) < n_samples:  # a second round where a fraction of a sample was short
-            n_frames = max(1, math.ceil((n_samples - len(self._ready)) / self._samples_per_frame))
-            self._sound(self._synth.conceal(n_frames))
-            self._concealed_to = self._played + len(self._ready)
-        block, self._ready = self._ready[:n_samples], self._ready[n_samples:]
-        concealed = self._played < self._concealed_to
-        self._played += n_samples
-        return block, concealed
-
-    def _sound(self, frames: Frames) -> None:
-        self._ready = np.concatenate([self._ready, self._synth.process(frames)])
-        self._next_frame = frames.end
+        `is_fade`: they end a take, to be heard under the next one's beginning.
+        """
+        played = {n: bass.play(n_samples) for n, bass in self._basses.items()}
+        blocks = {n: block for n, (block, _) in played.items()}
+        if self._journal:
+            self._journal.played(blocks, is_fade)
+        return faded(blocks) if is_fade else blocks, played[0][1]
 
     def process(self, block: Block) -> Block:
         """hear, accept and play in one: a block of the same length, never concealed."""
         self.accept(self.hear(block))
-        return self.play(len(block))[0]
+        return self.play(len(block))[0][0]
+
+
+def faded(blocks: Blocks) -> Blocks:
+    """The blocks, becoming silent."""
+    ramp = np.linspace(1.0, 0.0, len(blocks[0]), dtype=np.float32)
+    return {n: block * ramp for n, block in blocks.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ class EchoVoice:
     """
 
     latency_parts = {"resampler": 0.5, "window": 40.0, "frame": 10.0}  # noqa: RUF012  never changed
+    slack_s = 0.02
 
     def __init__(
         self, sample_rate: int, z: Any, taper: int | None = None, latency_samples: int = 100
@@ -48,12 +49,26 @@ class EchoVoice:
         self.inputs: list[Block] = []
         self.rests = 0
         self.sound = DEFAULT_SOUND
+        self.varied: dict[int, Any] = {}
 
     def play_as(self, sound: Sound) -> None:
         self.sound = sound
 
     def rest(self) -> None:
         self.rests += 1
+
+    def can_go_on_with(self, model: Any) -> bool:
+        return True
+
+    def go_on_with(self, model: Any) -> None:
+        self.model = model
+
+    def vary(self, n: int, z: Any) -> None:
+        self.varied[n] = z
+
+    def hearing(self, block: Block) -> Generator[Any, Any, Heard]:
+        yield from ()
+        return self.hear(block)
 
     def hear(self, block: Block) -> Heard:
         heard = Heard(self._n_heard, block.copy())
@@ -67,23 +82,50 @@ class EchoVoice:
         n_late = self._n_played + len(self._ready) - self.latency_samples - heard.first
         self._ready = np.concatenate([self._ready, heard.audio[n_late:]])
 
-    def play(self, n_samples: int) -> tuple[Block, bool]:
+    def play(self, n_samples: int, is_fade: bool = False) -> tuple[dict[int, Block], bool]:
         n_missing = max(0, n_samples - len(self._ready))
         ready = np.concatenate([self._ready, np.full(n_missing, -1.0, np.float32)])
         self._n_played += n_samples
         self._ready = ready[n_samples:]
-        return ready[:n_samples], n_missing > 0
+        ramp = np.linspace(1.0, 0.0, n_samples, dtype=np.float32) if is_fade else np.float32(1.0)
+        basses = (0, *self.varied)  # a variation is the plain bass turned up
+        return {n: (n + 1) * ramp * ready[:n_samples] for n in basses}, n_missing > 0
 
 
 class EchoModel:
     """In place of a bundle."""
 
-    name = "echo"
     spec = Spec()
     z_home = (0.0, 0.0)
+    provider = "echo"
+
+    def __init__(self, name: str = "echo") -> None:
+        self.name = name
 
     def warm_up(self) -> None:
         """Nothing to warm."""
+
+
+class FakeShelf:
+    """Models that are there when `arrive` is called, or at once."""
+
+    names = ("echo", "other")
+
+    def __init__(self, default: Any = None, at_once: bool = True) -> None:
+        self.default = default or EchoModel()
+        self.at_once = at_once
+        self.loaded: dict[str, Any] = {"echo": self.default, "other": EchoModel("other")}
+        self._waiting: list[tuple[str, Callable[[Any], None]]] = []
+
+    def fetch(self, name: str, done: Callable[[Any], None]) -> None:
+        self._waiting.append((name, done))
+        if self.at_once:
+            self.arrive()
+
+    def arrive(self) -> None:
+        while self._waiting:
+            name, done = self._waiting.pop(0)
+            done(self.loaded[name])
 
 
 @dataclass(order=True)
@@ -135,10 +177,10 @@ class FakeEngine:
 
     def __init__(self, at_once: bool = True) -> None:
         self.at_once = at_once
-        self.load = 0.0
+        self.saving = 0
         self.jobs: list[tuple[Any, Block, Callable[[Any], None]]] = []
 
-    def submit(self, voice: Any, block: Block, done: Callable[[Any], None]) -> None:
+    def submit(self, voice: Any, block: Block, until: float, done: Callable[[Any], None]) -> None:
         self.jobs.append((voice, block, done))
         if self.at_once:
             self.work()
@@ -153,4 +195,4 @@ class FakeEngine:
         self.jobs = [job for job in self.jobs if job[0] is not voice]
 
     def measured(self) -> Measured:
-        return Measured(1.0, 2.0, 3.0, self.load)
+        return Measured(1.0, 2.0, 3.0, 0.5, len(self.jobs), self.saving)

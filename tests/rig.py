@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from fakes import EchoModel, EchoVoice, FakeEngine, FakeLoop
+from fakes import EchoVoice, FakeEngine, FakeLoop, FakeShelf
 
 from bassnet_osc import audio_wire, wire
 from bassnet_osc.addresses import ADDRESSES
 from bassnet_osc.session import Source
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.switchboard import Switchboard
+from bassnet_osc.watch import Watch
 from bassnet_osc.wire import Message
 
 HERE: Source = ("127.0.0.1", 5000)
@@ -21,34 +22,35 @@ DURATION = N / RATE
 AUDIO_OUT = b"/bassnet/audio/out"
 
 
-def make_voice(sample_rate: int, z: Any, taper: int | None) -> EchoVoice:
-    if taper == 3:
+def make_voice(session: Any) -> EchoVoice:
+    if session.hello.taper == 3:
         raise BassNetError("taper must be even; got 3: choose 4")
-    return EchoVoice(sample_rate, z, taper, LATENCY)
+    return EchoVoice(session.hello.sample_rate, session.z, session.hello.taper, LATENCY)
 
 
 class Rig:
     """A switchboard between fakes, and all that it sent."""
 
     def __init__(self, is_ready: bool = True, **options: Any) -> None:
-        self.loop, self.engine = FakeLoop(), FakeEngine()
+        self.loop, self.engine, self.shelf = FakeLoop(), FakeEngine(), FakeShelf()
         self.sent: list[tuple[bytes, Source]] = []
         self.board = Switchboard(
             ADDRESSES,
-            EchoModel(),
+            self.shelf,
             self.make_voice,
             self.engine,
             lambda data, to: self.sent.append((data, to)),
             self.loop,
             **options,
         )
+        Watch(self.board, self.loop)
         self.n_voices = 0
         if is_ready:
             self.board.become("ready")
 
-    def make_voice(self, sample_rate: int, z: Any, taper: int | None) -> EchoVoice:
+    def make_voice(self, session: Any) -> EchoVoice:
         self.n_voices += 1
-        return make_voice(sample_rate, z, taper)
+        return make_voice(session)
 
     def say(self, address: str, *args: Any, source: Source = HERE) -> None:
         self.board.receive(wire.encode(address, *args), source)

@@ -77,11 +77,11 @@ def test_state_is_told_every_second_and_when_it_changes() -> None:
         rig.hello()
     told = [m.args for m in rig.messages() if m.address == "/bassnet/status"]
     assert told == [("ready", "")] * 2
-    rig.engine.load = 0.97
+    rig.engine.saving = 1
     rig.loop.advance(1.0)
     [status] = rig.messages()
-    assert status.args == ("overloaded", "inference takes 97% of the time: play fewer sessions")
-    rig.engine.load = 0.5
+    assert status.args == ("overloaded", "every second window is left out: play fewer sessions")
+    rig.engine.saving = 0
     rig.loop.advance(1.0)
     assert rig.messages()[0].args == ("ready", "")
     rig.board.become("stopping", "the server ends")
@@ -107,7 +107,7 @@ def test_stats_come_at_once_and_each_second_while_wanted() -> None:
     rig.say("/bassnet/subscribe", "stats", 0)
     rig.loop.advance(0.9)
     stats = [m.args for m in rig.messages() if m.address == "/bassnet/stats"]
-    assert stats == [(0, 0, 0, 0, 1.0, 2.0, 3.0, 0.0)] * 4
+    assert stats == [(0, 0, 0, 0, 1.0, 2.0, 3.0, 0.5)] * 4
     rig.say("/bassnet/subscribe", "weather", 1)
     assert rig.messages()[0].args[0] == "subscribe"
 
@@ -129,6 +129,9 @@ def test_the_table_says_what_each_address_takes_and_does() -> None:
             "frame",
             "note/on",
             "note/off",
+            "latency",
+            "report",
+            "variation/N/audio/out",
             "pong",
             "error",
         ]

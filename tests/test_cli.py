@@ -149,17 +149,18 @@ def test_both_doors_take_the_whole_sound(mix: Path, monkeypatch: pytest.MonkeyPa
     played: list[Sound] = []
 
     def told(*words: object, sound: Sound = DEFAULT_SOUND, **_: object) -> None:
-        played.append(next((word for word in words if isinstance(word, Sound)), sound))
+        options = next((word for word in words if isinstance(word, server.Options)), None)
+        played.append(options.sound if options else sound)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(render, "render", told)
     monkeypatch.setattr(server, "run", told)
     monkeypatch.setattr(bundle.Bundle, "load", lambda *_: None)
-    words = ["--timbre", "slap", "--octave", "-1", "--tuning", "442", "--gate", "-30"]
+    words = ["--timbre", "slap", "--octave", "-1", "--tuning", "442", "--gate", "-30", "--gain", "-6"]
     for door in (["render", str(mix), "-o", "bass.wav"], ["serve"]):
         for options in (words, []):
             assert main([*door, *options]) == 130
-    assert played == [Sound("slap", -1, 442.0, -30.0), Sound()] * 2
+    assert played == [Sound("slap", -1, 442.0, -30.0, -6.0), Sound()] * 2
     assert main(["serve", "--timbre", "tuba"]) == 2
 
 

@@ -1,37 +1,45 @@
-"""The engine hears in order, in one thread, survives what hearing raises, and measures."""
+"""The engine hears in order in one thread, decodes for many at once, does less when it must, and measures."""
 
 from __future__ import annotations
 
-import itertools
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bassnet_osc.bundle import Bundle
 from bassnet_osc.engine import LOAD_SPAN, Engine
+from bassnet_osc.hearing import Window
+from bassnet_osc.voice import Voice
 
 BLOCK = np.zeros(16, np.float32)
 PATIENCE = 10.0  # seconds until a test that waits has failed
+NEVER = np.inf
 
 
 class Rig:
-    """An engine whose posts are collected, with a clock that ticks 1 ms at each look."""
+    """An engine whose posts are collected, with a clock that is moved by hand."""
 
     def __init__(self) -> None:
         self.posted: queue.Queue[tuple[Any, ...]] = queue.Queue()
-        ticks = itertools.count()
-        self.engine = Engine(lambda *call: self.posted.put(call), lambda: 0.001 * next(ticks))
+        self.now = 0.0
+        self.engine = Engine(lambda *call: self.posted.put(call), lambda: self.now)
 
     def start(self, warm_up: Any = lambda: None) -> Any:
         """Starts and returns what `ready` was posted with."""
         self.engine.start(warm_up, lambda failure: None)
         return self.posted.get(timeout=PATIENCE)[1]
 
-    def next(self) -> tuple[Any, ...]:
-        return self.posted.get(timeout=PATIENCE)
+    def submit(self, voice: Any, until: float = NEVER, block: Any = BLOCK) -> None:
+        self.engine.submit(voice, block, until, print)
+
+    def next(self) -> Any:
+        function, result = self.posted.get(timeout=PATIENCE)
+        assert function is print
+        return result
 
 
 @pytest.fixture
@@ -41,31 +49,58 @@ def rig() -> Iterator[Rig]:
     made.engine.stop()
 
 
-class Voice:
-    """Hears by calling a function."""
+class Model:
+    """Its f0 is z's x, its level z's y; takes `cost` seconds a row of the rig's clock; fails for x = 13."""
 
-    def __init__(self, hear: Any) -> None:
-        self.hear = hear
+    def __init__(self, rig: Rig, cost: float = 0.0) -> None:
+        self._rig, self._cost = rig, cost
+        self.batches: list[int] = []
+
+    def decode(self, mix: Any, z: Any) -> Any:
+        self.batches.append(len(z))
+        assert len(mix) == len(z)
+        self._rig.now += self._cost * len(z)
+        if 13 in z[:, 0]:
+            raise ValueError("thirteen")
+        return z[:, :1], z[:, 1:], z[:, 1:]
+
+
+class Hearer:
+    """A voice that calls a function, or has windows decoded: gives what it was sent for them."""
+
+    def __init__(self, hear: Callable[[Any], Any] = lambda block: None, *windows: Window) -> None:
+        self._hear, self._windows = hear, windows
+
+    def hearing(self, block: Any) -> Generator[Any, Any, Any]:
+        sent = []
+        for window in self._windows:
+            sent.append((yield window))
+        return sent or self._hear(block)
+
+
+def window(model: Any, x: float = 0.0, n: int = 1, may_be_left_out: bool = False) -> Window:
+    z = np.array([[x, row] for row in range(n)], np.float32)
+    return Window(model, np.zeros((4, 3), np.float32), z, may_be_left_out)
 
 
 def test_blocks_are_heard_in_order_in_one_thread(rig: Rig) -> None:
     rig.start()
     threads = set()
 
-    def hear(block: Any) -> list[float]:
+    def hear(block: Any) -> float:
         threads.add(threading.current_thread())
-        return [float(block[0])]
+        return float(block[0])
 
-    voices = [Voice(hear), Voice(hear)]
+    voice = Hearer(hear)
     for k in range(100):
-        rig.engine.submit(voices[k % 2], np.full(16, k, np.float32), print)
-    assert [rig.next() for _ in range(100)] == [(print, [float(k)]) for k in range(100)]
+        rig.submit(voice, block=np.full(16, k, np.float32))
+    assert [rig.next() for _ in range(100)] == list(range(100))
     assert len(threads) == 1 and threading.current_thread() not in threads
 
 
 def test_the_warm_up_comes_first_and_its_failure_is_told(rig: Rig) -> None:
     order = []
-    rig.engine.submit(Voice(lambda block: order.append("hear") or []), BLOCK, print)
+    rig.submit(Hearer(lambda block: order.append("hear")))
     failure = rig.start(lambda: order.append("warm") or 1 / 0)
     assert isinstance(failure, ZeroDivisionError)
     rig.next()
@@ -73,18 +108,18 @@ def test_the_warm_up_comes_first_and_its_failure_is_told(rig: Rig) -> None:
 
 
 def test_what_hearing_raises_goes_to_its_session_alone(rig: Rig) -> None:
+    rig.submit(Hearer(lambda block: 1 / 0))
+    rig.submit(Hearer(lambda block: 7))
     rig.start()
-    rig.engine.submit(Voice(lambda block: 1 / 0), BLOCK, print)
-    rig.engine.submit(Voice(lambda block: [7]), BLOCK, print)
-    assert isinstance(rig.next()[1], ZeroDivisionError)
-    assert rig.next() == (print, [7])
+    assert isinstance(rig.next(), ZeroDivisionError)
+    assert rig.next() == 7
 
 
 def test_forgotten_blocks_are_not_heard(rig: Rig) -> None:
     heard = []
-    kept, forgotten = Voice(lambda block: heard.append("kept") or []), Voice(lambda block: heard.append("no"))
+    kept, forgotten = Hearer(lambda block: heard.append("kept")), Hearer(lambda block: heard.append("no"))
     for voice in (forgotten, kept, forgotten):
-        rig.engine.submit(voice, BLOCK, print)
+        rig.submit(voice)
     rig.engine.forget(forgotten)
     rig.start()
     rig.next()
@@ -92,20 +127,138 @@ def test_forgotten_blocks_are_not_heard(rig: Rig) -> None:
     assert heard == ["kept"]
 
 
+def test_nobody_waits_for_anothers_queue(rig: Rig) -> None:
+    long = Hearer(lambda block: "long")
+    for _ in range(100):
+        rig.submit(long)
+    rig.submit(Hearer(lambda block: "short"))
+    rig.start()
+    assert "short" in [rig.next() for _ in range(2)]
+
+
+def test_windows_of_several_sessions_are_decoded_in_one_batch(rig: Rig) -> None:
+    """Each gets its own rows, of one z or of several; another model's windows are no part of it."""
+    model, other = Model(rig), Model(rig)
+    for x, n in ((1, 1), (2, 3), (3, 1)):
+        rig.submit(Hearer(print, window(model, x, n)))
+    rig.submit(Hearer(print, window(other, 4)))
+    rig.start()
+    results = [rig.next() for _ in range(4)]
+    assert (model.batches, other.batches) == ([5], [1])
+    assert [[f0.tolist() for f0, _, _ in sent] for sent in results] == [
+        [[[1.0]]],
+        [[[2.0]] * 3],
+        [[[3.0]]],
+        [[[4.0]]],
+    ]
+
+
+def test_a_batch_is_as_long_as_its_most_urgent_window_allows(rig: Rig) -> None:
+    """10 ms a row are known, 25 ms are left: two windows go together, one after them, one not at all."""
+    model = Model(rig, cost=0.01)
+    rig.start()
+    for _ in range(100):
+        rig.submit(Hearer(print, window(model)))
+        rig.next()
+    model.batches.clear()
+    rig.engine._changed.acquire()  # all four are there before the engine looks
+    for _ in range(4):
+        rig.submit(Hearer(print, window(model)), until=rig.now + 0.025)
+    rig.engine._changed.release()
+    assert [rig.next()[0] is None for _ in range(4)] == [False, False, False, True]
+    assert model.batches == [2, 1]
+
+
+def test_one_failing_window_spoils_no_batch(rig: Rig) -> None:
+    model = Model(rig)
+    for x in (1, 13, 2):
+        rig.submit(Hearer(print, window(model, x)))
+    rig.start()
+    results = [rig.next() for _ in range(3)]
+    assert [isinstance(result, ValueError) for result in results] == [False, True, False]
+    assert model.batches == [3, 1, 1, 1]
+
+
+def test_what_comes_too_late_anyway_is_not_decoded(rig: Rig) -> None:
+    """So that the queue cannot grow, and the next one is in time."""
+    model = Model(rig)
+    rig.start()
+    rig.now = 10.0
+    rig.submit(Hearer(print, window(model, 1)), until=9.99)
+    assert rig.next() == [None]
+    assert rig.engine.measured().saving == 2
+    rig.submit(Hearer(print, window(model, 2)), until=10.01)
+    assert rig.next()[0] is not None
+    assert model.batches == [1]
+    rig.now += LOAD_SPAN
+    assert rig.engine.measured().saving == 0
+
+
+def test_under_load_every_window_that_may_is_left_out_until_there_is_room_again(rig: Rig) -> None:
+    model = Model(rig, cost=0.05)
+    needed, spared = window(model), window(model, may_be_left_out=True)
+    rig.start()
+
+    def left_out(n: int, pause: float) -> int:
+        n_left_out = 0
+        for k in range(n):
+            rig.now += pause
+            rig.submit(Hearer(print, (needed, spared)[k % 2]))
+            n_left_out += rig.next() == [None]
+        return n_left_out
+
+    assert left_out(20, pause=0.05) == 0  # load 0.5
+    assert left_out(40, pause=0.0) > 5  # load 1
+    assert rig.engine.measured().saving == 1
+    left_out(60, pause=0.1)  # of each pair 0.05 in 0.25 s: there is room for both again
+    assert rig.engine.measured().saving == 0
+    assert left_out(20, pause=0.1) == 0
+
+
 def test_inference_and_load_are_measured(rig: Rig) -> None:
     measured = rig.engine.measured()
-    assert (measured.p50_ms, measured.p99_ms, measured.load) == (0.0, 0.0, 0.0)
+    assert (measured.p50_ms, measured.p99_ms, measured.load, measured.queue) == (0.0, 0.0, 0.0, 0)
+    rig.submit(Hearer())
+    assert rig.engine.measured().queue == 1
     rig.start()
-    for n_frames in (0, 2, 0, 2):  # only those that finish frames are inferences
-        rig.engine.submit(Voice(lambda block, n=n_frames: [0] * n), BLOCK, print)
+    rig.next()
+    model = Model(rig, cost=0.01)
+    for _ in range(4):  # only those that decode are inferences
+        rig.submit(Hearer(print, window(model)))
+        rig.next()
+        rig.submit(Hearer())
         rig.next()
     measured = rig.engine.measured()
-    assert measured.p50_ms == pytest.approx(1.0) and measured.p99_ms == pytest.approx(1.0)  # one tick each
-    assert measured.load == pytest.approx(4 * 0.001 / LOAD_SPAN)
+    assert measured.p50_ms == pytest.approx(10.0) and measured.p99_ms == pytest.approx(10.0)
+    assert measured.load == pytest.approx(0.04 / LOAD_SPAN)
+    rig.now += 2 * LOAD_SPAN
+    assert rig.engine.measured().load == 0.0
+
+
+def test_together_they_play_what_each_plays_alone(rig: Rig, probe_folder: Any) -> None:
+    """Bit for bit: a batch is no other arithmetic (CPU)."""
+    bundle = Bundle.load(str(probe_folder), provider="cpu")
+    noise = np.random.default_rng(0).standard_normal((3, 20, 480)).astype(np.float32)
+    z = [(0.1, 0.2), (-1.0, 2.0), (3.0, 0.0)]
+    voices = [Voice(bundle, 48_000, lambda frame, place=place: place) for place in z]
+    alone = [Voice(bundle, 48_000, lambda frame, place=place: place) for place in z]
+    for k in range(20):
+        for voice, mix in zip(voices, noise, strict=True):
+            rig.submit(voice, block=mix[k])
+    rig.start()
+    heard = [rig.next() for _ in range(60)]
+    for n, voice in enumerate(alone):
+        expected = [voice.hear(block).frames for block in noise[n]]
+        mine = {block.tobytes() for block in noise[n]}
+        got = [one.frames for one in heard if one.block.tobytes() in mine]
+        for a, b in zip(expected, got, strict=True):
+            np.testing.assert_array_equal(a.level_db, b.level_db)
+            np.testing.assert_array_equal(a.f0_hz, b.f0_hz)
+            np.testing.assert_array_equal(a.onset, b.onset)
 
 
 def test_after_stop_nothing_is_posted(rig: Rig) -> None:
     rig.start()
     rig.engine.stop()
-    rig.engine.submit(Voice(lambda block: []), BLOCK, print)
+    rig.submit(Hearer())
     assert rig.posted.empty()

@@ -14,12 +14,15 @@ import pytest
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.cli import main
 from bassnet_osc.frames import Frames
+from bassnet_osc.hello import Hello
+from bassnet_osc.latent import LiveZ
 from bassnet_osc.midi_port import CHANNELS, MidiPort
 from bassnet_osc.notes import notes_from_frames, pitch_to_hz
 from bassnet_osc.presets import live
-from bassnet_osc.server import voices
+from bassnet_osc.session import Session
 from bassnet_osc.sound import DEFAULT_SOUND
 from bassnet_osc.spec import BassNetError
+from bassnet_osc.voices import voice_maker
 
 SPEC, N = live(), np.nan
 
@@ -158,8 +161,9 @@ def test_each_voice_has_its_channel_and_gives_it_back(caplog: pytest.LogCaptureF
 
 def test_a_session_plays_and_its_end_ends_the_note(probe: Bundle, rng: np.random.Generator) -> None:
     wire = Wire()
-    make_voice = voices(probe, DEFAULT_SOUND, MidiPort(wire, probe.spec))
-    voice = make_voice(48_000, lambda frame: (0.0, 0.0), None)  # type: ignore[arg-type]
+    make_voice = voice_maker(DEFAULT_SOUND, MidiPort(wire, probe.spec), None, None)
+    hello = Hello("max", 0, 48_000, 512, "f")
+    voice = Session(1, 1, ("127.0.0.1", 1), hello, probe, LiveZ(probe.spec), make_voice).voice
     for _ in range(50):
         voice.process((0.1 * rng.standard_normal(512)).astype(np.float32))
     assert wire.notes[-1][0] == "note_on"

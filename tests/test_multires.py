@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from bassnet_osc.overlap_add import hann
 from bassnet_osc.spec import BassNetError, WindowSpec
-from bassnet_osc.stream import hann
 from training.multires import compress, compress_f0, expand, max_pair
 
 CENTRE = WindowSpec(n_steps=4, window_frames=16, anchor="centre", taper=4, skip=6)

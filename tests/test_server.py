@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import EchoModel, EchoVoice
+from fakes import EchoModel, EchoVoice, FakeShelf
 
 from bassnet_osc.client import Client
-from bassnet_osc.server import Door, Running, allow_list, bind, serve
+from bassnet_osc.server import Door, Options, Running, allow_list, bind, serve
 from bassnet_osc.spec import BassNetError
 
 LATENCY = 100  # samples
@@ -28,8 +28,8 @@ PATIENCE = 10.0  # seconds until a test that waits has failed
 SLOW_DEADLINE = 5000.0  # ms: a busy machine shall not make a test fail that is about something else
 
 
-def make_voice(sample_rate: int, z: Any, taper: int | None) -> EchoVoice:
-    return EchoVoice(sample_rate, z, taper, LATENCY)
+def make_voice(session: Any) -> EchoVoice:
+    return EchoVoice(session.hello.sample_rate, session.z, session.hello.taper, LATENCY)
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def serving(model: Any = None, voice: Callable[..., Any] = make_voice, port: int
 
     def run() -> None:
         try:
-            asyncio.run(serve(model or EchoModel(), voice, "127.0.0.1", port, ready.put))
+            asyncio.run(serve(lambda post: FakeShelf(model), voice, Options(port=port), ready.put))
             ready.put(None)
         except Exception as error:  # handed to the test
             ready.put(error)
@@ -122,7 +122,7 @@ def test_a_hearing_beyond_the_deadline_is_concealed_and_shifts_nothing() -> None
             return super().hear(block)
 
     blocks = np.repeat(np.arange(1, 21, dtype=np.float32)[:, None], 256, axis=1)
-    voice = lambda rate, z, taper: Slow(rate, z, taper, LATENCY)  # noqa: E731
+    voice = lambda session: Slow(session.hello.sample_rate, session.z, latency_samples=LATENCY)  # noqa: E731
     with serving(voice=voice) as running, Client(port=running.port, deadline_ms=100.0) as client:
         answers = []
         for k, block in enumerate(blocks):
@@ -205,8 +205,8 @@ SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
 from fakes import EchoModel
-from bassnet_osc.server import run
-run(EchoModel(), "127.0.0.1", 0, lambda running: print(running.port, flush=True))
+from bassnet_osc.server import Options, run
+run(EchoModel(), "cpu", Options(port=0), lambda running: print(running.port, flush=True))
 print("ended", flush=True)
 """
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import EchoVoice
+from fakes import EchoModel, EchoVoice
 
+from bassnet_osc.hello import Hello
 from bassnet_osc.latent import LiveZ
-from bassnet_osc.session import Hello, Session
+from bassnet_osc.session import Session
 from bassnet_osc.spec import BassNetError, Spec
 from bassnet_osc.take import Answer
 
@@ -18,10 +19,11 @@ FIXED = ["max", 0, RATE, N, "f"]
 
 
 def session(*pairs: Any) -> Session:
-    def make_voice(sample_rate: int, z: LiveZ, taper: int | None) -> EchoVoice:
-        return EchoVoice(sample_rate, z, taper, LATENCY)
+    def make_voice(of: Session) -> EchoVoice:
+        return EchoVoice(of.hello.sample_rate, of.z, of.hello.taper, LATENCY)
 
-    return Session(1, 99, ("127.0.0.1", 5000), Hello.parse([*FIXED, *pairs]), LiveZ(Spec()), make_voice)
+    hello = Hello.parse([*FIXED, *pairs])
+    return Session(1, 99, ("127.0.0.1", 5000), hello, EchoModel(), LiveZ(Spec()), make_voice)
 
 
 def play(of: Session, seq: int, value: float, now: float = 0.0) -> list[Answer]:
@@ -85,7 +87,8 @@ def test_bad_pairs_are_refused(pairs: list[Any]) -> None:
 
 def test_replies_go_to_the_source_or_to_another_port_of_its_machine() -> None:
     assert session().reply_to == ("127.0.0.1", 5000)
-    other = Session(1, 99, ("10.0.0.7", 5000), Hello("a", 6000, RATE, N, "f"), LiveZ(Spec()), EchoVoice)
+    other = session()
+    other.source, other.hello = ("10.0.0.7", 5000), Hello("a", 6000, RATE, N, "f")
     assert other.reply_to == ("10.0.0.7", 6000)
 
 

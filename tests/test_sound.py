@@ -21,7 +21,7 @@ FRAMES = Frames(
 def test_the_default_plays_what_was_heard() -> None:
     np.testing.assert_array_equal(DEFAULT_SOUND.played(FRAMES).f0_hz, FRAMES.f0_hz)
     assert DEFAULT_SOUND.gate(live().descriptor) == live().descriptor
-    assert Sound("finger", 0, 440.0, None) == DEFAULT_SOUND
+    assert Sound("finger", 0, 440.0, None, 0.0) == DEFAULT_SOUND
 
 
 @pytest.mark.parametrize(

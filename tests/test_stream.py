@@ -13,10 +13,11 @@ import pytest
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.frames import Frames
 from bassnet_osc.latent import LiveZ, ZCurve
+from bassnet_osc.overlap_add import bin_to_hz, f0_of, hann
 from bassnet_osc.presets import live, studio
 from bassnet_osc.resample import Resampler
 from bassnet_osc.spec import BassNetError, CqtSpec, Spec
-from bassnet_osc.stream import Stream, bin_to_hz, f0_of, hann
+from bassnet_osc.stream import Stream
 
 Block = npt.NDArray[np.float32]
 RATE = 44_100

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from bassnet_osc.frames import Frames
+from bassnet_osc.frames import CONCEAL_DB_PER_FRAME, Frames
 from bassnet_osc.presets import live
 from bassnet_osc.spec import BassNetError
-from bassnet_osc.synth import CONCEAL_DB_PER_FRAME, RISE_S, Synth
+from bassnet_osc.synth import RISE_S, Synth
 from bassnet_osc.timbres import DEFAULT_TIMBRE, TIMBRES
 
 Array = npt.NDArray[np.float64]

@@ -184,11 +184,12 @@ def test_the_end_of_a_take_answers_what_is_owed_and_leaves_a_tail() -> None:
     rig.work()
     rig.receive(1)
     rig.receive(3)
-    answers, tail = rig.take.finish()
+    answers, tails = rig.take.finish()
+    tail = tails[0]
     assert [answer.seq for answer in answers] == [1, 3]
     assert len(tail) == RATE // 100 and abs(tail[0]) == 1 and tail[-1] == 0
 
-    after = Take(EchoVoice(RATE, None, latency_samples=1000), 0, N, RATE, 1.0, Counters(), tail)
+    after = Take(EchoVoice(RATE, None, latency_samples=1000), 0, N, RATE, 1.0, Counters(), {0: tail})
     played = []
     for index in range(10):
         inputs, _ = after.receive(index, np.zeros(N, np.float32), 0.0)

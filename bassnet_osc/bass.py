@@ -1,0 +1,106 @@
+"""Frames -> the sound of one bass, its position tied to the mix's: what comes late never shifts anything.
+
+Flow: voice -> bass -> synth.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from bassnet_osc.frames import Block, Frames
+from bassnet_osc.onsets import LevelGate
+from bassnet_osc.sound import Sound
+from bassnet_osc.spec import Spec
+from bassnet_osc.synth import Synth
+from bassnet_osc.timbres import TIMBRES
+
+
+class Bass:
+    """Output position o carries the bass that belongs to mix sample o - latency_samples, always.
+
+    Frames that come too late for their position are discarded; what was played in their place was concealed.
+    """
+
+    def __init__(self, sample_rate: int, spec: Spec, latency_samples: int, sound: Sound) -> None:
+        self._synth = Synth(sample_rate, spec)
+        self._spec, self._latency_samples = spec, latency_samples
+        self._samples_per_frame = sample_rate / spec.cqt.frame_rate
+        self._gate: LevelGate | None = None
+        self._gated_by = spec.descriptor
+        self._gain = sound.gain  # at the newest sample
+        self.play_as(sound)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._ready: Block = np.zeros(self._latency_samples, dtype=np.float32)
+        self._next_frame = 0  # the next frame that the synth takes
+        self._played = 0  # output position
+        self._concealed_to = 0  # output position up to which the sound stands in for frames that were late
+
+    def reset(self) -> None:
+        """Back to the state after construction."""
+        self._synth.reset()
+        if self._gate:
+            self._gate.reset()
+        self._clear()
+
+    def begin_beside(self, other: Bass) -> None:
+        """Plays silence up to where the other one is, whose mix it has from there on."""
+        self._ready, self._played = np.zeros(len(other._ready), np.float32), other._played
+        self._next_frame = other._next_frame
+        if self._next_frame > 0:
+            floor_db = np.full(1, self._spec.descriptor.level_floor_db)
+            self._synth.process(Frames(self._next_frame - 1, np.full(1, np.nan), floor_db, np.zeros(1)))
+
+    def play_as(self, sound: Sound) -> None:
+        """Changes the sound, from the next frame on."""
+        self.sound = sound
+        self._synth.timbre = TIMBRES[sound.timbre]
+        gated = sound.gate(self._spec.descriptor)
+        if gated != self._gated_by:  # or a note that hangs between its thresholds would end
+            self._gated_by = gated
+            self._gate = None if gated == self._spec.descriptor else LevelGate(gated)
+
+    def accept(self, frames: Frames, stand_in_end: int | None = None) -> Frames:
+        """Turns finished frames into sound, but for those whose time has gone out concealed; returns what it
+        played: without a pitch where the sound's gate is closed. Up to `stand_in_end` it counts as concealed.
+        """
+        if frames.first > self._next_frame:
+            self._conceal(frames.first - self._next_frame)
+        frames = self._gated(frames[max(0, self._next_frame - frames.first) :])
+        if len(frames):
+            self._sound(self.sound.played(frames))
+            if stand_in_end is not None and stand_in_end > frames.first:
+                self._concealed_to = self._played + len(self._ready)
+        return frames
+
+    def play(self, n_samples: int) -> tuple[Block, bool]:
+        """The next n_samples of output, and whether any of them is concealed."""
+        while len(self._ready) < n_samples:  # a second round where a fraction of a sample was short
+            self._conceal(max(1, math.ceil((n_samples - len(self._ready)) / self._samples_per_frame)))
+        block, self._ready = self._ready[:n_samples], self._ready[n_samples:]
+        concealed = self._played < self._concealed_to
+        self._played += n_samples
+        return block, concealed
+
+    def _gated(self, frames: Frames) -> Frames:
+        """Without a pitch where the level is below the sound's own gate, whatever the onsets say."""
+        if self._gate is None:
+            return frames
+        is_open = self._gate.process(frames.level_db, np.zeros(len(frames)))
+        return replace(frames, f0_hz=np.where(is_open, frames.f0_hz, np.nan))
+
+    def _conceal(self, n_frames: int) -> None:
+        self._sound(self._synth.conceal(n_frames))
+        self._concealed_to = self._played + len(self._ready)
+
+    def _sound(self, frames: Frames) -> None:
+        audio = self._synth.process(frames)
+        if (self._gain, self.sound.gain) != (1.0, 1.0):  # a change is a ramp over what comes next
+            audio = audio * np.linspace(self._gain, self.sound.gain, len(audio), dtype=np.float32)
+            self._gain = self.sound.gain if len(audio) else self._gain
+        self._ready = np.concatenate([self._ready, audio])
+        self._next_frame = frames.end

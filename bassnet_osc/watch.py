@@ -1,0 +1,57 @@
+"""What a server does each second: drops the silent, judges its load, tells its state.
+
+Flow: server -> watch -> switchboard.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from bassnet_osc.playing import Loop
+from bassnet_osc.switchboard import Switchboard
+
+EVERY = 1.0  # seconds
+SILENCE = 3.0  # seconds after which a silent client is dropped
+OVERLOADED = {  # by engine.Measured.saving
+    1: "every second window is left out: play fewer sessions",
+    2: "windows are left out and concealed: play fewer sessions, or give deadline_ms more room",
+}
+
+log = logging.getLogger("bassnet_osc")
+
+
+class Watch:
+    """Looks after a switchboard from now on; `also` is called each time, too."""
+
+    def __init__(self, board: Switchboard, loop: Loop, also: Callable[[], None] = lambda: None) -> None:
+        self._board, self._loop, self._also = board, loop, also
+        loop.call_at(loop.time() + EVERY, self._every_second)
+
+    def _every_second(self) -> None:
+        board, now = self._board, self._loop.time()
+        self._loop.call_at(now + EVERY, self._every_second)
+        self._drop_the_silent(now)
+        board.refusals.every_second(now)
+        board.voices.forget(now)
+        board.reports.forget(now)
+        self._judge_load()
+        board.tell_state()
+        for session in board.sessions.values():
+            if "stats" in session.wants:
+                board.tell_stats(session)
+        self._also()
+
+    def _drop_the_silent(self, now: float) -> None:
+        for session in [s for s in self._board.sessions.values() if now - s.last_seen >= SILENCE]:
+            log.info("session %d (%s) is silent: dropped", session.number, session.hello.client)
+            self._board.drop(session)
+        for session in self._board.sessions.values():
+            if now - session.last_block >= EVERY:
+                self._board.playing.rest(session)  # its client lives, but sends no mix: no note may hang
+
+    def _judge_load(self) -> None:
+        board = self._board
+        if board.state in ("ready", "overloaded"):
+            why = OVERLOADED.get(board.engine.measured().saving)
+            board.state, board.reason = ("overloaded", why) if why else ("ready", "")
