@@ -67,6 +67,9 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="TCP port of OSCQuery, 0 for any (default: %(default)s, or any where that is taken)",
     )
     serve.add_argument(
+        "--announce", action="store_true", help="tell the network of it by zeroconf (extra: zeroconf)"
+    )
+    serve.add_argument(
         "--log",
         type=_path,
         metavar="FILE",

@@ -13,7 +13,7 @@ import numpy as np
 from bassnet_osc.frames import Block, Frames
 from bassnet_osc.onsets import LevelGate
 from bassnet_osc.sound import Sound
-from bassnet_osc.spec import Spec
+from bassnet_osc.spec import DescriptorSpec, Spec
 from bassnet_osc.synth import Synth
 from bassnet_osc.timbres import TIMBRES
 
@@ -64,10 +64,11 @@ class Bass:
             self._gated_by = gated
             self._gate = None if gated == self._spec.descriptor else LevelGate(gated)
 
-    def accept(self, frames: Frames, stand_in_end: int | None = None) -> Frames:
+    def accept(self, frames: Frames, descriptor: DescriptorSpec, stand_in_end: int | None = None) -> Frames:
         """Turns finished frames into sound, but for those whose time has gone out concealed; returns what it
         played: without a pitch where the sound's gate is closed. Up to `stand_in_end` it counts as concealed.
         """
+        self._synth.gate.spec = descriptor
         if frames.first > self._next_frame:
             self._conceal(frames.first - self._next_frame)
         frames = self._gated(frames[max(0, self._next_frame - frames.first) :])

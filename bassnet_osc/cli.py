@@ -86,6 +86,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         arguments.midi_port,
         arguments.latency_target,
         arguments.oscquery,
+        arguments.announce,
         arguments.log,
     )
     with table or contextlib.nullcontext():

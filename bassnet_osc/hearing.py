@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from bassnet_osc.frames import Block, Frames
-from bassnet_osc.spec import Spec
+from bassnet_osc.spec import DescriptorSpec, Spec
 
 Outputs: TypeAlias = tuple[Block, Block, Block]  # f0 (n, b, n_bins), level and onset (n, b), of n rows
 
@@ -62,11 +62,13 @@ class Decision:
 class Heard:
     """What a block of the mix brought: frames of each variation (0: the only one, usually), and how.
 
-    `stand_in_end`: end of the newest frames that only stand in for what was not decoded, None where none do.
+    `descriptor`: the scales and thresholds of the model that brought them. `stand_in_end`: end of the newest
+    frames that only stand in for what was not decoded, None where none do.
     """
 
     block: Block
     variations: dict[int, Frames]
+    descriptor: DescriptorSpec
     stand_in_end: int | None
     decisions: tuple[Decision, ...]
 

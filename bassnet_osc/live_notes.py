@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from bassnet_osc.frames import Frames
 from bassnet_osc.notes import HIGHEST_PITCH, Note, NoteTracker
-from bassnet_osc.spec import Spec
+from bassnet_osc.spec import DescriptorSpec, Spec
 
 SETTLED = 3  # frames in which another pitch must be the note's until it is struck anew
 RETUNED = 0.1  # semitones that a note must have moved until its bend is told again
@@ -41,6 +41,10 @@ class LiveNotes:
         self._start = math.nan  # frame at which the sounding note began, as the tracker has it
         self._n_other = 0  # frames for which its pitch has been another one
         self._next = 0
+
+    def decide_by(self, descriptor: DescriptorSpec) -> None:
+        """Takes a model's own thresholds, from the next frame on."""
+        self._tracker.gate.spec = descriptor
 
     def process(self, frames: Frames, octave: int = 0) -> list[NoteEvent]:
         """The events of these frames, notes that begin so many octaves higher; grouping does not matter."""

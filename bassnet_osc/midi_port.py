@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bassnet_osc.frames import Frames
 from bassnet_osc.live_notes import LiveNotes, NoteEvent
 from bassnet_osc.notes import BEND_SEMITONES, WHEEL
-from bassnet_osc.spec import BassNetError, Spec
+from bassnet_osc.spec import BassNetError, DescriptorSpec, Spec
 
 if TYPE_CHECKING:
     import mido
@@ -115,8 +115,13 @@ class MidiPlayer:
         self._notes = LiveNotes(spec)
         self._is_on = False  # whether a note sounds on the port
 
-    def accept(self, frames: Frames, octave: int = 0) -> None:
-        """Plays frames, notes that begin so many octaves higher; grouping does not matter."""
+    def accept(self, frames: Frames, octave: int = 0, descriptor: DescriptorSpec | None = None) -> None:
+        """Plays frames, notes that begin so many octaves higher; grouping does not matter.
+
+        `descriptor` has the thresholds of the model that brought them, where they are not the port's own.
+        """
+        if descriptor is not None:
+            self._notes.decide_by(descriptor)
         for event in self._notes.process(frames, octave):
             self._send(event)
 

@@ -116,12 +116,12 @@ class NoteTracker:
 
     def __init__(self, spec: Spec) -> None:
         self._descriptor = spec.descriptor
-        self._gate = OnsetGate(spec.descriptor)
+        self.gate = OnsetGate(spec.descriptor)
         self.reset()
 
     def reset(self) -> None:
         """Back to the state after construction."""
-        self._gate.reset()
+        self.gate.reset()
         self._open: _OpenNote | None = None
         self._next = 0  # index of the next frame
 
@@ -129,7 +129,7 @@ class NoteTracker:
         """The notes that ended within these frames, in order; grouping does not matter."""
         pitches = hz_to_pitch(frames.f0_hz)
         voiced = ~np.isnan(pitches)
-        attacks = self._gate.process(frames.onset, voiced)
+        attacks = self.gate.process(frames.onset, voiced)
         notes: list[Note] = []
         for i in range(len(frames)):
             heard = _Heard(frames.first + i, float(pitches[i]), float(frames.level_db[i]))

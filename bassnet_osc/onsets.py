@@ -22,7 +22,7 @@ class LevelGate:
     """
 
     def __init__(self, spec: DescriptorSpec) -> None:
-        self._spec = spec
+        self.spec = spec  # may be changed between frames
         self.reset()
 
     def reset(self) -> None:
@@ -33,8 +33,8 @@ class LevelGate:
         """Voiced frames (n,) from levels in dBFS (n,) and onsets (n,); grouping does not matter."""
         voiced = np.zeros(len(level_db), np.bool_)
         for i in range(len(level_db)):
-            threshold = self._spec.gate_off_db if self._is_open else self._spec.gate_on_db
-            self._is_open = bool(level_db[i] >= threshold or onset[i] >= self._spec.onset_on)
+            threshold = self.spec.gate_off_db if self._is_open else self.spec.gate_on_db
+            self._is_open = bool(level_db[i] >= threshold or onset[i] >= self.spec.onset_on)
             voiced[i] = self._is_open
         return voiced
 
@@ -53,14 +53,14 @@ class OnsetGate:
     """
 
     def __init__(self, spec: DescriptorSpec) -> None:
-        self._spec = spec
+        self.spec = spec  # may be changed between frames
         self.reset()
 
     def reset(self) -> None:
         """Back to silence: the next voiced frame attacks."""
         self._armed = True  # the curve has been below onset_off since it last rose through onset_on
         self._was_voiced = False
-        self._age = self._spec.refractory_frames  # frames since the last attack
+        self._age = self.spec.refractory_frames  # frames since the last attack
 
     def process(self, onset: Array, voiced: BoolArray) -> BoolArray:
         """Decides frame by frame; grouping does not matter.
@@ -77,12 +77,12 @@ class OnsetGate:
 
     def _decide(self, onset: float, voiced: bool) -> bool:
         self._age += 1
-        rises = self._armed and onset >= self._spec.onset_on
+        rises = self._armed and onset >= self.spec.onset_on
         starts = voiced and not self._was_voiced
-        attack = voiced and (rises or starts) and self._age >= self._spec.refractory_frames
+        attack = voiced and (rises or starts) and self._age >= self.spec.refractory_frames
         # A rise is spent even where it may not attack: it belongs to the attack just before, or to the
         # start of the voice just after.
-        self._armed = not rises and (self._armed or onset < self._spec.onset_off)
+        self._armed = not rises and (self._armed or onset < self.spec.onset_off)
         self._was_voiced = voiced
         if attack:
             self._age = 0

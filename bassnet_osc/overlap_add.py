@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from bassnet_osc.frames import Array, Frames, stand_in
 from bassnet_osc.onsets import LevelGate
-from bassnet_osc.spec import CqtSpec, Spec, WindowSpec
+from bassnet_osc.spec import CqtSpec, DescriptorSpec, Spec, WindowSpec
 
 
 def hann(n: int) -> Array:
@@ -57,11 +57,14 @@ class OverlapAdd:
         self._is_whole = is_first  # whether the windows before the next one have been added
         self._f0_hz, self._level_db = np.nan, spec.descriptor.level_floor_db  # of the newest frame
 
-    def add(self, w: int, output: npt.NDArray[np.float32] | None) -> tuple[Frames, bool]:
+    def add(
+        self, w: int, output: npt.NDArray[np.float32] | None, descriptor: DescriptorSpec
+    ) -> tuple[Frames, bool]:
         """Takes the output (b, n_bins + 2) of window w, None where it was not decoded.
 
         Returns the frames that it finishes, and whether they only stand in for what was not heard.
         """
+        self._gate.spec = descriptor
         self._n_missing = 0 if output is not None else self._n_missing + 1
         if output is not None:
             self._last = output

@@ -123,6 +123,7 @@ class Playing:
             for datagram in say.frames(played):
                 self._send(datagram, session.reply_to)
         if played is not None and "notes" in session.wants:
+            session.notes.decide_by(session.voice.descriptor)
             for event in session.notes.process(played, session.sound.octave):
                 self._tell_note(session, event, *take.position(event.frame, frame_rate))
 

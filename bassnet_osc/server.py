@@ -13,7 +13,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from bassnet_osc.session import MakeVoice
 from bassnet_osc.session_log import SessionLog
 from bassnet_osc.shelf import Shelf
 from bassnet_osc.sound import DEFAULT_SOUND, Sound
-from bassnet_osc.spec import HOST, PORT, QUERY_PORT, RECEIVE_BUFFER, USUAL_RATE, BassNetError
+from bassnet_osc.spec import HOST, PORT, RECEIVE_BUFFER, USUAL_RATE, BassNetError
 from bassnet_osc.switchboard import FADE_OUT, Switchboard
 from bassnet_osc.voice import Voice
 from bassnet_osc.voices import target_samples, voice_maker
@@ -41,8 +41,6 @@ SWITCH_INTERVAL = (
     0.0005  # seconds that one thread may keep the other waiting; Python's 5 ms are a whole block
 )
 
-NAME = "BassNet"  # as OSCQuery tells it
-
 log = logging.getLogger("bassnet_osc")
 
 
@@ -52,7 +50,8 @@ class Options:
 
     Port 0 is any free one; `allow` names the other machines (IP addresses) that are heard; `midi_port` is one
     that every session plays its notes on; `latency_target_ms` is what every offset is padded to;
-    `query_port` is OSCQuery's (None: off); `log` is a file for all that decides what is played.
+    `query_port` is OSCQuery's (None: off), `announce` tells the network of it; `log` is a file for all that
+    decides what is played.
     """
 
     host: str = HOST
@@ -62,6 +61,7 @@ class Options:
     midi_port: str | None = None
     latency_target_ms: float | None = None
     query_port: int | None = None
+    announce: bool = False
     log: Path | None = None
 
 
@@ -145,9 +145,8 @@ async def serve(
                 raise failure
             board.become("ready")
             address, free_port = transport.get_extra_info("sockname")
-            running = Running(address, free_port, board, partial(_stop_soon, loop, stop))
-            async with _queries(running, options, allowed):
-                on_ready(running)
+            async with _queries(board, address, free_port, options, allowed):
+                on_ready(Running(address, free_port, board, partial(_stop_soon, loop, stop)))
                 await stop.wait()
     finally:
         await _end(board)
@@ -155,27 +154,14 @@ async def serve(
         transport.close()
 
 
-@contextlib.asynccontextmanager
-async def _queries(running: Running, options: Options, allowed: frozenset[str]) -> AsyncIterator[None]:
-    """OSCQuery beside the server, where it is wanted."""
+def _queries(
+    board: Switchboard, host: str, port: int, options: Options, allowed: frozenset[str]
+) -> contextlib.AbstractAsyncContextManager[None]:
     if options.query_port is None:
-        yield
-        return
-    from bassnet_osc.oscquery import serve_query
-    from bassnet_osc.query_nodes import nodes
+        return contextlib.nullcontext()
+    from bassnet_osc.query_door import open_queries  # and its libraries: only where they are wanted
 
-    open_at = partial(serve_query, partial(nodes, running.board), options.host)
-    try:
-        query = await open_at(options.query_port, running.port, NAME, allowed)
-    except BassNetError:
-        if options.query_port != QUERY_PORT:
-            raise
-        query = await open_at(0, running.port, NAME, allowed)  # another server has the usual one
-    log.info("OSCQuery on http://%s:%d", running.host, query.port)
-    try:
-        yield
-    finally:
-        await query.close()
+    return open_queries(board, host, port, options.query_port, allowed, options.announce)
 
 
 async def _end(board: Switchboard) -> None:

@@ -110,7 +110,7 @@ class Stream:
                     stand_in_end = frames.end
             self._w += 1
         variations = {n: Frames.join(run) for n, run in runs.items()}
-        return Heard(block, variations, stand_in_end, tuple(decisions))
+        return Heard(block, variations, self._model.spec.descriptor, stand_in_end, tuple(decisions))
 
     def hear_again(self, block: Block, decisions: Sequence[Decision]) -> Heard:
         """As the block was heard before: by the same models and z, with the same windows left out.
@@ -132,12 +132,18 @@ class Stream:
         raise BassNetError(f"{len(decisions)} windows must be those of the block; they are not: damaged log")
 
     def can_go_on_with(self, model: Model) -> bool:
-        """Whether another model hears the same frames as late: then it takes over without a seam."""
+        """Whether another model hears the same frames as late: then it takes over without a seam.
+
+        What is an onset may be a matter of its own.
+        """
         mine, other = self.spec, model.spec
         size = other.window.window_frames
         same_delay = (mine.window.taper, mine.window.skip) == (other.window.taper, other.window.skip)
         fits = self.window.skip + self.window.taper <= size and mine.window.anchor == other.window.anchor
-        return same_delay and fits and (mine.cqt, mine.descriptor) == (other.cqt, other.descriptor)
+        descriptor = dataclasses.replace(
+            other.descriptor, onset_on=mine.descriptor.onset_on, onset_off=mine.descriptor.onset_off
+        )
+        return same_delay and fits and (mine.cqt, mine.descriptor) == (other.cqt, descriptor)
 
     def go_on_with(self, model: Model) -> None:
         """Plays by another model from the next window on; may be called while another thread hears."""
@@ -184,7 +190,7 @@ class Stream:
     def _add(self, n: int, output: Block | None) -> tuple[Frames, bool]:
         if n not in self._sums:  # it joins now
             self._sums[n] = OverlapAdd(self.spec, self.window, is_first=False)
-        return self._sums[n].add(self._w, output)
+        return self._sums[n].add(self._w, output, self._model.spec.descriptor)
 
 
 def _there(place: tuple[float, float], frame: int) -> tuple[float, float]:

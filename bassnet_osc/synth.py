@@ -62,12 +62,12 @@ class Synth:
         self._spec = spec
         self.timbre = timbre  # may be changed between frames
         self._limit_hz = min(BAND_HZ, BAND_SHARE * sample_rate)
-        self._gate = OnsetGate(spec.descriptor)
+        self.gate = OnsetGate(spec.descriptor)  # its thresholds may be changed between frames, too
         self.reset()
 
     def reset(self) -> None:
         """Back to the state after construction."""
-        self._gate.reset()
+        self.gate.reset()
         self._state: _State | None = None  # as of the newest frame
 
     def process(self, frames: Frames) -> npt.NDArray[np.float32]:
@@ -84,7 +84,7 @@ class Synth:
                 f"frames must follow one another; expected frame {self._state.frame + 1}, got "
                 f"{frames.first}: reset the synth to start anew"
             )
-        attacks = self._gate.process(frames.onset, ~np.isnan(frames.f0_hz))
+        attacks = self.gate.process(frames.onset, ~np.isnan(frames.f0_hz))
         audio = [np.zeros(0)]
         for i in range(len(frames)):
             f0_hz, level_db = float(frames.f0_hz[i]), float(frames.level_db[i])

@@ -75,6 +75,7 @@ class Voice:
         hop_s = self._stream.window.hop / model.spec.cqt.frame_rate
         self.slack_s = hop_s + padding_ms / 1000.0  # after a deadline, a window is of use so much longer
         self._on_frames, self._on_rest, self._journal = on_frames, on_rest, journal
+        self.descriptor = model.spec.descriptor  # of the newest frames
         self.sound = sound
         self._basses = {0: Bass(sample_rate, model.spec, self.latency_samples, sound)}
 
@@ -133,8 +134,9 @@ class Voice:
         """
         if self._journal:
             self._journal.accepted(heard)
+        self.descriptor = heard.descriptor
         frames = {
-            n: self._basses[n].accept(run, heard.stand_in_end)
+            n: self._basses[n].accept(run, heard.descriptor, heard.stand_in_end)
             for n, run in heard.variations.items()
             if n in self._basses
         }[0]

@@ -36,7 +36,7 @@ def voice_maker(
 
         def play(frames: Frames) -> None:
             if player is not None:
-                player.accept(frames, voice.sound.octave)
+                player.accept(frames, voice.sound.octave, voice.descriptor)
 
         voice = Voice(
             session.model,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from bassnet_osc.engine import Measured
 from bassnet_osc.sound import DEFAULT_SOUND, Sound
-from bassnet_osc.spec import Spec
+from bassnet_osc.spec import DescriptorSpec, Spec
 
 Block = npt.NDArray[np.float32]
 
@@ -37,6 +37,7 @@ class EchoVoice:
 
     latency_parts = {"resampler": 0.5, "window": 40.0, "frame": 10.0}  # noqa: RUF012  never changed
     slack_s = 0.02
+    descriptor = DescriptorSpec()
 
     def __init__(
         self, sample_rate: int, z: Any, taper: int | None = None, latency_samples: int = 100
