@@ -49,7 +49,8 @@ def _audio_in(board: Switchboard, request: Request, message: bytes) -> None:
     session = request.own_session
     seq, samples = decode_audio(message, session.hello.format)
     board.playing.receive(session, seq, samples, request.now)
-    board.prove(session, request)
+    if session.owes_welcome:
+        board.welcome(session, request)
 
 
 def _z(board: Switchboard, request: Request, x: float, y: float) -> None:
@@ -94,7 +95,11 @@ def _model(board: Switchboard, request: Request, name: str) -> None:
 def _report(board: Switchboard, request: Request, padding: str) -> None:
     board.reports.count(request.source, request.now)
     room = request.n_bytes - len(wire.encode(REPORT, "")) + 3  # the empty text takes 4 bytes as well
-    board.send(wire.encode(REPORT, fitted(report(board), room)), request.reply_to)
+    answer = wire.encode(REPORT, fitted(report(board), room))
+    if request.session is None:
+        board.send(answer, request.reply_to)
+    else:
+        board.tell(request.session, answer)
 
 
 def _param(name: str) -> Callable[..., None]:
@@ -110,6 +115,8 @@ def _subscribe(board: Switchboard, request: Request, what: str, on: int) -> None
         known = ", ".join(SUBSCRIPTIONS)
         raise BassNetError(f"subscribe knows {known}; got {wire.short(what)}: choose one")
     session = request.own_session
+    if not session.is_proven:
+        raise BassNetError("streams go to proven paths; this one is not: send ping with the token of welcome")
     if what == "notes" and not on:
         board.playing.rest(session)
     (session.wants.add if on else session.wants.discard)(what)
@@ -121,8 +128,7 @@ def _ping(board: Switchboard, request: Request, n: int) -> None:
     if n == request.own_session.token:
         board.prove(request.own_session, request)
     pong = wire.encode(PONG, n)
-    if request.is_proven or len(pong) <= request.n_bytes:
-        board.send(pong, request.reply_to)
+    board.tell(request.own_session, pong)
 
 
 def _reset(board: Switchboard, request: Request) -> None:
@@ -216,7 +222,7 @@ ADDRESSES = {
         _ping,
         "i",
         "i n",
-        "/bassnet/pong n; with n = token it proves the path, as audio does",
+        "/bassnet/pong n; with n = token it proves the path: until then no more bytes are sent than came",
     ),
     "/bassnet/reset": Address(_reset, "", "", "starts the stream anew, with a fade of 10 ms"),
     "/bassnet/bye": Address(_bye, "", "", "ends the session"),

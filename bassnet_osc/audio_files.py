@@ -111,9 +111,9 @@ def whole_folder(out: Path) -> Iterator[Path]:
 def whole(path: Path) -> Iterator[Path]:
     """A file beside `path` to write to, renamed to `path` at the end or deleted on any error."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with refusals_told_of(path):
-        part.touch()
     try:
+        with refusals_told_of(path):
+            part.touch()
         yield part
         with refusals_told_of(path):
             part.replace(path)

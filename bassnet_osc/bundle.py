@@ -85,7 +85,7 @@ def read_graph(folder: Path, name: str, card: dict[str, Any]) -> bytes:
     return data
 
 
-def _has_cuda() -> bool:
+def has_cuda() -> bool:
     """Whether a CUDA driver is there; asked for without one, ONNX Runtime prints an error of its own."""
     library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
@@ -103,7 +103,7 @@ def choose_provider(wanted: str) -> str:
     usable = {
         name
         for name, provider in PROVIDERS.items()
-        if provider in available and (name != "cuda" or _has_cuda())
+        if provider in available and (name != "cuda" or has_cuda())
     }
     if wanted == "auto":
         wanted = "cuda" if "cuda" in usable else "cpu"
@@ -132,6 +132,7 @@ class Bundle:
         self.z_places = read_places(folder, self.card)
         self._folder, self._threads = folder, threads
         self._provider = choose_provider(provider)
+        onnxruntime.disable_telemetry_events()  # it keeps a file of them in the user's home
         if self._provider == PROVIDERS["cuda"]:
             onnxruntime.preload_dlls()
         self._frontend = self._session(FRONTEND, threads=1)  # too small a job to be shared

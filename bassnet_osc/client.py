@@ -66,6 +66,7 @@ class Client:
         self._next_seq = 0
         self._hello_at = -math.inf
         self._answers: deque[tuple[int, Block]] = deque()
+        self._said: dict[str, tuple[Any, ...]] = {}  # what was chosen last, for a server that was restarted
 
     def __enter__(self) -> Client:
         self.connect()
@@ -98,7 +99,6 @@ class Client:
                     raise BassNetError(self._why_unanswered(timeout))
                 self._beat(HELLO_AGAIN)
                 self._take_one(min(until, self._hello_at + HELLO_AGAIN))
-            self._say("/bassnet/ping", self.welcome["token"])  # proves that its words arrive here
         except BaseException:
             self._socket.close()
             self._socket = None
@@ -139,11 +139,19 @@ class Client:
 
     def z(self, x: float, y: float) -> None:
         """Moves in the latent plane; the server clamps to its z_range."""
-        self._say("/bassnet/z", float(x), float(y))
+        self._choose("/bassnet/z", float(x), float(y))
+
+    def plan_z(self, seq: int, offset: int, x: float, y: float) -> None:
+        """z at a sample of the mix: `offset` samples into block `seq`; straight lines between such points."""
+        self._say("/bassnet/z/at", seq, offset, float(x), float(y))
+
+    def switch(self, model: str) -> None:
+        """Plays by another installed model; `latency_samples` may be another one then, see `receive`."""
+        self._choose("/bassnet/model", model)
 
     def param(self, name: str, value: str | float) -> None:
         """Changes the sound: a name of bassnet_osc.sound.PARAMS; numbers are clamped to its range."""
-        self._say(f"/bassnet/param/{name}", value)
+        self._choose(f"/bassnet/param/{name}", value)
 
     def reset(self) -> None:
         """Starts the stream anew, as after connect; seq goes on."""
@@ -205,6 +213,10 @@ class Client:
     def _say(self, address: str, *args: Any) -> None:
         self._send(wire.encode(address, *args))
 
+    def _choose(self, address: str, *args: Any) -> None:
+        self._say(address, *args)
+        self._said[address] = args
+
     def _send(self, datagram: bytes) -> None:
         if self._socket is None:
             raise BassNetError("the client is not connected: use it in a `with`, or call connect() first")
@@ -234,8 +246,13 @@ class Client:
         if message.address == "/bassnet/welcome":
             names = ("session", "token", "latency_samples", "model", "version")
             pairs = args[len(names) :]
+            before = self.welcome.get("token")
             self.welcome = dict(zip(names, args, strict=False))
             self.welcome |= dict(zip(pairs[::2], pairs[1::2], strict=True))
+            if self.welcome["token"] != before:
+                self._introduce()
+        elif message.address == "/bassnet/latency":
+            self.welcome["latency_samples"] = args[0]
         elif message.address == "/bassnet/status":
             self.status = (str(args[0]), str(args[1]))
         elif message.address == "/bassnet/stats":
@@ -244,6 +261,12 @@ class Client:
             self._pongs.add(args[0])
         elif message.address == "/bassnet/error":
             self._heed_error(*args)
+
+    def _introduce(self) -> None:
+        """To a new session: proves that its words arrive here, and says again what was chosen."""
+        self._say("/bassnet/ping", self.welcome["token"])
+        for address, args in self._said.items():
+            self._say(address, *args)
 
     def _heed_error(self, code: str, text: str) -> None:
         if code != "no_session":

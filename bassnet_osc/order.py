@@ -5,10 +5,13 @@ Flow: take -> order. Pure: time comes in as an argument.
 
 from __future__ import annotations
 
+import math
+
 from bassnet_osc.audio_wire import SEQ_MODULO
 from bassnet_osc.frames import Block
 
 WINDOW = 4  # newer blocks that a missing one is waited for
+LATEST = 0.25  # seconds that a straggler may be behind: one from further back begins a new run
 HOLD = 2.0  # block durations that a missing one is waited for
 LONGEST_GAP = 1.0  # seconds: a jump forward over more starts anew
 
@@ -34,7 +37,12 @@ class BlockOrder:
     def jumps(self, index: int) -> bool:
         """Whether the index lies too far back or ahead to belong to this run of blocks."""
         back = self.newest - index
-        return back > WINDOW or -back * self._block_seconds > LONGEST_GAP
+        return back > self.n_stragglers or -back * self._block_seconds > LONGEST_GAP
+
+    @property
+    def n_stragglers(self) -> int:
+        """Blocks behind the newest that may still be on their way."""
+        return max(WINDOW, math.ceil(LATEST / self._block_seconds))
 
     def is_known(self, index: int) -> bool:
         """Whether the block has been released, given up as lost or is held already."""

@@ -52,7 +52,7 @@ class OverlapAdd:
         self._taper = hann(window.taper)[:, None]
         self._sums = np.zeros((window.taper, spec.cqt.n_bins + 2))  # f0 bins, level, onset
         self._gate = LevelGate(spec.descriptor)
-        self._last: npt.NDArray[np.float32] | None = None  # the newest window's output (b, n_bins + 2)
+        self._last: npt.NDArray[np.float32] | None = None  # the newest output's end, from the taper on
         self._n_missing = 0  # windows since then
         self._is_whole = is_first  # whether the windows before the next one have been added
         self._f0_hz, self._level_db = np.nan, spec.descriptor.level_floor_db  # of the newest frame
@@ -67,7 +67,7 @@ class OverlapAdd:
         self._gate.spec = descriptor
         self._n_missing = 0 if output is not None else self._n_missing + 1
         if output is not None:
-            self._last = output
+            self._last = output[-self._window.taper - self._window.skip :].copy()  # the rest is memory
         part = self._under_taper(self._n_missing * self._window.hop)
         hop, first = self._window.hop, self._window.hop * w + 1
         if part is None:

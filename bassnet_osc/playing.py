@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bassnet_osc import answers as say
 from bassnet_osc.audio_wire import SEQ_MODULO
 from bassnet_osc.frames import Block
-from bassnet_osc.session import MAX_BACKLOG, Model, Session, Source
+from bassnet_osc.session import MAX_BACKLOG, Model, Session
 from bassnet_osc.take import Answer, Take
 
 if TYPE_CHECKING:
@@ -45,17 +45,20 @@ class Loop(Protocol):
 
 
 class Playing:
-    """The engine and the timers, for all sessions. `failed` is called where hearing raised an exception."""
+    """The engine and the timers, for all sessions. `failed` is called where hearing raised an exception.
+
+    `tell` sends a session a datagram, if it may get it.
+    """
 
     def __init__(
         self,
         engine: Engine,
-        send: Callable[[bytes, Source], None],
+        tell: Callable[[Session, bytes], None],
         loop: Loop,
         failed: Callable[[Session, Exception], None],
     ) -> None:
         self._engine = engine
-        self._send = send
+        self._tell = tell
         self._loop = loop
         self._failed = failed
         self._timers: dict[Session, Timer] = {}
@@ -116,12 +119,12 @@ class Playing:
             newest = 0 if session.take is None else session.take.newest % SEQ_MODULO
             self._tell_note(session, event, newest, 0)
 
-    def _tell(self, session: Session, take: Take) -> None:
+    def _tell_of(self, session: Session, take: Take) -> None:
         """Sends what the session has subscribed to of the frames that were just played."""
         played, frame_rate = take.accepted, session.z.spec.cqt.frame_rate
         if played is not None and "frames" in session.wants:
             for datagram in say.frames(played):
-                self._send(datagram, session.reply_to)
+                self._tell(session, datagram)
         if played is not None and "notes" in session.wants:
             session.notes.decide_by(session.voice.descriptor)
             for event in session.notes.process(played, session.sound.octave):
@@ -129,8 +132,8 @@ class Playing:
 
     def _tell_note(self, session: Session, event: NoteEvent, seq: int, offset: int) -> None:
         datagram = say.note(event, seq, offset)
-        if datagram is not None and session.is_proven:
-            self._send(datagram, session.reply_to)
+        if datagram is not None:
+            self._tell(session, datagram)
 
     def _go_on(self, session: Session, inputs: list[Block], answers: list[Answer]) -> None:
         """Has the inputs heard, sends the answers, and looks again when something is due."""
@@ -141,7 +144,7 @@ class Playing:
             self._engine.submit(session.voice, block, self._loop.time() + patience, done)
         for answer in answers:
             for datagram in say.audio_out(answer, session.hello.format):
-                self._send(datagram, session.reply_to)
+                self._tell(session, datagram)
         self._set_timer(session)
 
     def _heard(self, session: Session, take: Take, result: Heard | Exception) -> None:
@@ -151,7 +154,7 @@ class Playing:
             self._failed(session, result)
         else:
             self._go_on(session, [], take.heard(result, self._loop.time()))
-            self._tell(session, take)
+            self._tell_of(session, take)
 
     def _set_timer(self, session: Session) -> None:
         due = None if session.take is None else session.take.due

@@ -87,11 +87,16 @@ class Refusals:
         """Sends code and text: while the path is unproven, no more bytes than came; False where none fit."""
         text = text.encode("ascii", "backslashreplace").decode()
         if not request.is_proven:
-            room = request.n_bytes - len(wire.encode(address, code, ""))
+            session = request.session
+            owned = request.n_bytes if session is None else min(request.n_bytes, session.credit)
+            room = owned - len(wire.encode(address, code, ""))
             if room < 0:
                 return False
-            text = text[: room + 3]  # the empty text takes 4 bytes as well
-        self._send(wire.encode(address, code, text), request.reply_to)
+            text = text[: room // 4 * 4 + 3]  # the empty text takes 4 bytes as well
+        datagram = wire.encode(address, code, text)
+        if request.session is not None:
+            request.session.may_get(len(datagram))  # it counts
+        self._send(datagram, request.reply_to)
         return True
 
     def every_second(self, now: float) -> None:

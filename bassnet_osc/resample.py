@@ -17,13 +17,19 @@ import numpy.typing as npt
 PASS_HZ = 4600.0  # the top bin lies at 4355 Hz
 ATTENUATION_DB = 80.0
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Hz
-MAX_PHASES = 640  # as 11 025 Hz needs; with more, linear between: within 6e-5, and under 1 MB
+MAX_PHASES = 640  # as 11 025 Hz needs; with more, linear between: within 6e-5, and under 0.5 MB
+SHAPE_POINTS = 8192  # of the window's shape, linear between: within 1e-7
 
 
 def band(rate_in: int, rate_out: int) -> tuple[float, float]:
     """Pass and stop edges in Hz: aliases (or images) of the stop band miss the pass band."""
     pass_hz = min(PASS_HZ, 0.425 * rate_in)
     return pass_hz, min(rate_in, rate_out) - pass_hz
+
+
+def is_odd(rate_in: int, rate_out: int) -> bool:
+    """Whether the rates have so little in common that the filter's table is as large as may be."""
+    return rate_out // math.gcd(rate_in, rate_out) > MAX_PHASES
 
 
 class Resampler:
@@ -73,8 +79,8 @@ class Resampler:
         return between
 
 
-@lru_cache(maxsize=8)  # one for each rate in use
-def _filter(rate_in: int, rate_out: int, n_phases: int) -> tuple[int, npt.NDArray[np.float64]]:
+@lru_cache(maxsize=4)  # as many usual rates
+def _filter(rate_in: int, rate_out: int, n_phases: int) -> tuple[int, npt.NDArray[np.float32]]:
     """Reach, and a read-only table (n_phases + 1, 2 reach): from one input sample to the next."""
     pass_hz, stop_hz = band(rate_in, rate_out)
     # Kaiser's formulas (Oppenheim and Schafer, section 7.5): length and shape for the attenuation.
@@ -85,9 +91,10 @@ def _filter(rate_in: int, rate_out: int, n_phases: int) -> tuple[int, npt.NDArra
     n = np.arange(1 - reach, reach + 1)  # input samples around a position
     distance = n - np.arange(n_phases + 1)[:, None] / n_phases
     cutoff = (pass_hz + stop_hz) / rate_in  # of the input's Nyquist frequency
-    shape = np.i0(beta * np.sqrt(np.clip(1 - (distance / half_width) ** 2, 0, None))) / np.i0(beta)
-    inside = np.abs(distance) <= half_width
-    phases = np.sinc(cutoff * distance) * shape * inside
+    grid = np.linspace(0, 1, SHAPE_POINTS)  # i0 is slow: a hello with a new rate may not stop the sound
+    shape = np.interp(np.abs(distance) / half_width, grid, np.i0(beta * np.sqrt(1 - grid**2)), right=0)
+    phases = np.sinc(cutoff * distance) * shape
     phases /= phases.sum(axis=1, keepdims=True)  # a constant stays that constant
+    phases = phases.astype(np.float32)  # half the memory, for a client each may have its own
     phases.setflags(write=False)
     return reach, phases

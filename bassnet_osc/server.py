@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bassnet_osc.addresses import ADDRESSES
+from bassnet_osc.datagrams_windows import ignore_resets
 from bassnet_osc.engine import Engine, Post
 from bassnet_osc.hello import check_target
 from bassnet_osc.latent import LiveZ
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 SWITCH_INTERVAL = (
     0.0005  # seconds that one thread may keep the other waiting; Python's 5 ms are a whole block
 )
+
+LOOPBACK = "127."  # how this machine's own addresses begin: quicker than to parse one for each block
 
 log = logging.getLogger("bassnet_osc")
 
@@ -84,7 +87,7 @@ class Door(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Hands on what came from this machine or from an allowed one; others get no answer at all."""
-        is_welcome = addr[0] in self._allowed or ipaddress.ip_address(addr[0]).is_loopback
+        is_welcome = addr[0].startswith(LOOPBACK) or addr[0] in self._allowed
         if self.board is not None and is_welcome:
             self.board.receive(data, addr)
 
@@ -189,6 +192,7 @@ def bind(host: str, port: int, needs_list: bool = False) -> socket.socket:
     except (OSError, UnicodeError, OverflowError) as error:  # taken; no name of a host; no port
         bound.close()
         raise BassNetError(_why_not(host, port, error)) from None
+    ignore_resets(bound)
     bound.setblocking(False)
     if needs_list and not ipaddress.ip_address(bound.getsockname()[0]).is_loopback:
         bound.close()

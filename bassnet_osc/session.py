@@ -68,7 +68,8 @@ class Session:
         self.counters = Counters()
         self.last_seen = 0.0  # time of the newest datagram
         self.last_block = 0.0  # time of the newest block
-        self.is_proven = False  # whether the client has shown that it receives what is sent to it
+        self.is_proven = False  # whether the client has shown by the token that it gets what is sent to it
+        self.credit = 0  # bytes that came from an unproven one and were not answered yet
         self.owes_welcome = False  # whether the welcome was cut to the length of an unproven hello
         self.wants: set[str] = set()  # what it has subscribed to, of addresses.SUBSCRIPTIONS
         self.notes = LiveNotes(z.spec)
@@ -86,11 +87,23 @@ class Session:
         """
         other = Session(self.number, self.token, self.source, hello, self.model, self.z, self._make_voice)
         other.is_proven = self.is_proven and hello.reply_port == self.hello.reply_port
+        other.credit = self.credit
         other.wants = self.wants
         other.play_as(self.sound)
         for n, z in self.variations.items():
             other.vary(n, z)
         return other
+
+    def may_get(self, n_bytes: int) -> bool:
+        """Whether so much may be sent to it, which counts as sent then: in all, no more than came from it.
+
+        Its path is unproven until it says the token: until then its source may be somebody else's.
+        """
+        if not self.is_proven:
+            if n_bytes > self.credit:
+                return False
+            self.credit -= n_bytes
+        return True
 
     def play_as(self, sound: Sound) -> None:
         """Changes the sound, of this take and of those to come."""

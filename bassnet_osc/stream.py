@@ -81,7 +81,7 @@ class Stream:
         self._audio_start = -cqt.left  # analysis position of the buffer's first sample
         self._n_samples = 0  # of the client, so far
         self._n_frames = 0  # frames analysed
-        self._mix: Block = np.zeros((self._model.spec.window.window_frames, cqt.n_bins), np.float32)
+        self._mix: Block = np.zeros((0, cqt.n_bins), np.float32)  # the newest frames, a window's at most
         self._w = -1  # the next window
         self._was_decoded = False  # the window before it
         self._sums = {n: OverlapAdd(self.spec, self.window) for n in self.z}
@@ -168,11 +168,11 @@ class Stream:
 
     def _next_window(self, zs: dict[int, Z]) -> tuple[Window, dict[int, tuple[float, float]]]:
         """Analyses the frames that the next window adds; gives the window and the places of its z."""
-        self._change_model()
+        self._model = self._wanted
         cqt, n_new = self.spec.cqt, self._newest + 1 - self._n_frames
         n_needed = cqt.left + (n_new - 1) * cqt.hop_length + cqt.right
         frames = self._model.frontend(self._audio[:n_needed])
-        self._mix = np.concatenate([self._mix[n_new:], frames])
+        self._mix = _last(np.concatenate([self._mix, frames]), self._model.spec.window.window_frames)
         self._audio = self._audio[n_new * cqt.hop_length :]
         self._audio_start += n_new * cqt.hop_length
         self._n_frames += n_new
@@ -180,17 +180,15 @@ class Stream:
         rows = np.array(list(places.values()), dtype=np.float32)
         return Window(self._model, self._mix, rows, self._was_decoded and can_repeat(self.window)), places
 
-    def _change_model(self) -> None:
-        if self._wanted is self._model:
-            return
-        self._model = self._wanted
-        size = self._model.spec.window.window_frames  # of the past, the new one hears this much
-        self._mix = np.pad(self._mix[-size:], ((max(0, size - len(self._mix)), 0), (0, 0)))
-
     def _add(self, n: int, output: Block | None) -> tuple[Frames, bool]:
         if n not in self._sums:  # it joins now
             self._sums[n] = OverlapAdd(self.spec, self.window, is_first=False)
         return self._sums[n].add(self._w, output, self._model.spec.descriptor)
+
+
+def _last(frames: Block, size: int) -> Block:
+    """The newest `size` frames, zeros before the first."""
+    return np.pad(frames[-size:], ((max(0, size - len(frames)), 0), (0, 0)))
 
 
 def _there(place: tuple[float, float], frame: int) -> tuple[float, float]:

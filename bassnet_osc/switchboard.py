@@ -20,6 +20,7 @@ from bassnet_osc.latent import LiveZ
 from bassnet_osc.pace import Pace
 from bassnet_osc.playing import Loop, Playing
 from bassnet_osc.request import Address, Refusals, Request
+from bassnet_osc.resample import is_odd
 from bassnet_osc.session import MakeVoice, Model, Session, Source
 from bassnet_osc.spec import BassNetError
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 TO = "/bassnet/to/"  # before a client's name
 MAX_SESSIONS = 64
+ODD_RATES = 8  # a second, of all clients: each takes some milliseconds of the loop's time
+EVERYBODY: Source = ("", 0)
+MAX_CREDIT = 1 << 16  # bytes that an unproven session may have left to be answered
 FADE_OUT = 0.05  # seconds, when the server ends
 
 log = logging.getLogger("bassnet_osc")
@@ -65,7 +69,7 @@ class Switchboard:
         self.sessions: dict[Source, Session] = {}
         self.state, self.reason = "loading", "the model warms up"
         self.refusals = Refusals(send)
-        self.playing = Playing(engine, send, loop, self._failed)
+        self.playing = Playing(engine, self.tell, loop, self._failed)
         self.engine = engine
         self.send = send
         self.shelf = shelf
@@ -76,6 +80,7 @@ class Switchboard:
         self._n_opened = 0
         self._started = loop.time()
         self.voices = Pace("a stream may start anew", "send blocks no faster than real time")
+        self.odd_rates = Pace("odd sample rates may come", "take a usual one, or try again", ODD_RATES)
         self.reports = Pace("a report may be asked for", "ask less often")
 
     @property
@@ -89,6 +94,7 @@ class Switchboard:
         session = self.sessions.get(source)
         if session is not None:
             session.last_seen = now
+            session.credit = min(session.credit + len(datagram), MAX_CREDIT)
         try:
             messages = wire.unbundle(datagram)
         except BassNetError as error:
@@ -107,10 +113,10 @@ class Switchboard:
         return Request(source, session, n_bytes, now, source if session is None else session.reply_to)
 
     def _dispatch(self, message: bytes, request: Request) -> None:
-        name = "address"
+        code = "address"
         try:
             name = wire.address_of(message)
-            entry, request = self._entry(name, request)
+            code, entry, request = self._entry(name, request)
             if entry is None:
                 self.refusals.refuse(
                     request, "address", f"no address {wire.short(name)}: see the table in the README"
@@ -122,21 +128,28 @@ class Switchboard:
             else:
                 entry.handle(self, request, *wire.arguments(wire.decode_message(message), entry.kinds))
         except BassNetError as error:
-            self.refusals.refuse(request, name.removeprefix("/bassnet/"), str(error))
+            self.refusals.refuse(request, code, str(error))
 
-    def _entry(self, name: str, request: Request) -> tuple[Address | None, Request]:
-        """What the table says of an address; /bassnet/to/NAME/z is /bassnet/z for the client of that name."""
-        if not name.startswith(TO):
-            return self._addresses.get(name), request
-        client, _, rest = name.removeprefix(TO).partition("/")
-        entry = self._addresses.get(f"/bassnet/{rest}")
-        return entry if entry and entry.is_control else None, replace(request, client=client)
+    def _entry(self, name: str, request: Request) -> tuple[str, Address | None, Request]:
+        """What an error of it is called, and what the table says of an address.
+
+        /bassnet/to/NAME/z is /bassnet/z for the client of that name.
+        """
+        is_for_one = name.startswith(TO)
+        if is_for_one:
+            client, _, rest = name.removeprefix(TO).partition("/")
+            name, request = f"/bassnet/{rest}", replace(request, client=client)
+        entry = self._addresses.get(name)
+        if entry is None or (is_for_one and not entry.is_control):
+            return "address", None, request
+        return name.removeprefix("/bassnet/"), entry, request
 
     # --- sessions ------------------------------------------------------------------------------------
 
     def admit(self, hello: Hello, request: Request) -> Session:
         """The session that the hello opens, renews, changes, or moves to another port by its token."""
         session = request.session or self._left_behind(hello, request.source)
+        self._give_way(hello, request.source, session)
         if session is None:
             if len(self.sessions) >= self._max_sessions:
                 raise BassNetError(f"there are {self._max_sessions} sessions already: end one of them")
@@ -152,12 +165,27 @@ class Switchboard:
             session = changed
         else:
             del self.sessions[session.source]
+        if request.session is None:  # it is new, or says the token of one that was elsewhere
+            session.is_proven, session.credit = False, request.n_bytes
         session.source, session.last_seen = request.source, request.now
         self.sessions[request.source] = session
         return session
 
+    def _give_way(self, hello: Hello, source: Source, mine: Session | None) -> None:
+        """Nobody may name another client's own port as reply_port; of two that name one, the newer has it."""
+        reply_to = source[0], hello.reply_port or source[1]
+        for other in [s for s in self.sessions.values() if s is not mine]:
+            if other.source == reply_to != source:
+                raise BassNetError(
+                    f"reply_port must be your own; {hello.reply_port} is another client's: take a free one"
+                )
+            if other.reply_to == reply_to:
+                self.drop(other)
+
     def _paced_voice(self, session: Session) -> Voice:
         self.voices.count(session.source, self._loop.time())
+        if is_odd(session.hello.sample_rate, session.model.spec.cqt.sample_rate):
+            self.odd_rates.count(EVERYBODY, self._loop.time())
         return self._make_voice(session)
 
     def _left_behind(self, hello: Hello, source: Source) -> Session | None:
@@ -189,8 +217,8 @@ class Switchboard:
         try:
             if isinstance(model, Exception):
                 raise BassNetError(f"model {name} cannot be loaded: {model}")
-            if model is not session.model and self.playing.switch(session, model) and session.is_proven:
-                self.send(say.latency(session), session.reply_to)
+            if model is not session.model and self.playing.switch(session, model):
+                self.tell(session, say.latency(session))
         except BassNetError as error:
             session.wanted_model = session.model.name
             self.refusals.refuse(request, "model", str(error))
@@ -228,20 +256,23 @@ class Switchboard:
         """Sends as much of the welcome as the path's proof allows: no more bytes than came."""
         welcomes = say.welcomes(session)
         for datagram in welcomes:
-            if session.is_proven or len(datagram) <= request.n_bytes:
+            if session.may_get(len(datagram)):
                 session.owes_welcome = datagram is not welcomes[0]
                 self.send(datagram, session.reply_to)
                 return
         session.owes_welcome = True
-        self.refusals.refuse(request, "short", "pad to 256 B")
+        self.refusals.refuse(replace(request, session=session), "short", "pad to 256 B")
 
     def tell_stats(self, session: Session) -> None:
         """Sends the session's counters and the engine's times."""
-        if session.is_proven:
-            self.send(say.stats(session.counters, self.engine.measured()), session.reply_to)
+        self.tell(session, say.stats(session.counters, self.engine.measured()))
 
     def tell_state(self) -> None:
         """Tells every client what the server is at."""
         for session in self.sessions.values():
-            if session.is_proven:
-                self.send(say.status(self.state, self.reason), session.reply_to)
+            self.tell(session, say.status(self.state, self.reason))
+
+    def tell(self, session: Session, datagram: bytes) -> None:
+        """Sends it, if the session may get so much."""
+        if session.may_get(len(datagram)):
+            self.send(datagram, session.reply_to)

@@ -17,7 +17,7 @@ import numpy as np
 
 from bassnet_osc.audio_wire import MAX_BLOCK, SEQ_MODULO
 from bassnet_osc.frames import Block
-from bassnet_osc.order import WINDOW, BlockOrder
+from bassnet_osc.order import BlockOrder
 
 if TYPE_CHECKING:
     from bassnet_osc.frames import Frames
@@ -75,8 +75,9 @@ class Take:
         self._most = max(1, MAX_BLOCK // self.block_size)  # blocks of a gap that go as one
         self._heard = self.first  # blocks before this one have been heard
         self._played = self.first  # blocks before this one have been played
-        self._pending: dict[int, float] = {}  # received and unanswered, with the time when that must end
-        self._unclaimed: dict[int, tuple[Blocks, bool]] = {}  # played for blocks that may still come
+        # Received and unanswered, with the time when that must end: in the order of their arrival, which is
+        # that of these times.
+        self._pending: dict[int, float] = {}
         self._last = np.zeros(self.block_size, np.float32)  # the newest input, repeated where one is missing
         self._n_missing = 0  # samples since the newest input
         self.accepted: Frames | None = None  # the newest frames that were played
@@ -104,18 +105,15 @@ class Take:
     def receive(self, index: int, block: Block, now: float) -> tuple[list[Block], list[Answer]]:
         """Takes a block from the wire; returns the inputs to be heard, in order, and the answers due.
 
-        An old block or a duplicate is dropped; if its output was played in its absence, that is its answer.
+        A duplicate is dropped, and one that was given up; one whose answer went out without it is heard.
         """
         self.counters.blocks_in += 1
-        answers = []
-        if index in self._unclaimed:
-            answers.append(self._answer(index, *self._unclaimed.pop(index)))
-        elif index >= self._played and not self._order.is_known(index):
-            self._pending[index] = now + self.deadline
         if self._order.is_known(index):
             self.counters.dropped += 1
-            return [], answers
-        return self._inputs(self._order.push(index, block, now)), answers + self.answers(now)
+            return [], []
+        if index >= self._played:
+            self._pending[index] = now + self.deadline
+        return self._inputs(self._order.push(index, block, now)), self.answers(now)
 
     def expire(self, now: float) -> tuple[list[Block], list[Answer]]:
         """As `receive`, for the passing of time."""
@@ -129,13 +127,19 @@ class Take:
 
     def answers(self, now: float) -> list[Answer]:
         """The answers that are ready or can wait no longer, in order."""
-        overdue = [index + 1 for index, until in self._pending.items() if until <= now]
-        return self._play_to(max([self._heard, *overdue]))
+        end = self._heard
+        for index, until in self._pending.items():
+            if until > now:
+                break
+            end = max(end, index + 1)
+        return self._play_to(end)
 
     def finish(self) -> tuple[list[Answer], Blocks]:
         """Ends the take: all answers still owed, and 10 ms of fading tails."""
         answers = self._play_to(max([self._played, *(index + 1 for index in self._pending)]))
-        return answers, self.voice.play(round(RESTART_FADE * self.sample_rate), is_fade=True)[0]
+        tails = self.voice.play(round(RESTART_FADE * self.sample_rate), is_fade=True)[0]
+        # What is left of the tails before these, where one restart follows another.
+        return answers, {n: under(tail, self.tails.get(n)) for n, tail in tails.items()}
 
     def fade_out(self, seconds: float) -> None:
         """Becomes silent within that time, for good."""
@@ -145,8 +149,8 @@ class Take:
     @property
     def due(self) -> float | None:
         """When `expire` has something to do, or None while everything is answered."""
-        times = [time for time in (self._order.due, *self._pending.values()) if time is not None]
-        return min(times, default=None)
+        first = next(iter(self._pending.values()), None)
+        return min((time for time in (self._order.due, first) if time is not None), default=None)
 
     def _inputs(self, released: list[tuple[int, Block | None]]) -> list[Block]:
         self._released += len(released)
@@ -181,21 +185,23 @@ class Take:
         return np.asarray(np.resize(there_and_back, len(at)) * gain, np.float32)
 
     def _play_to(self, end: int) -> list[Answer]:
-        answers = []
+        """Plays all blocks before `end`; answers those that never came, too, but for most of a long gap."""
+        answers: list[Answer] = []
+        if self._played >= end:
+            return answers
+        if self._played not in self._pending:
+            self._skip_to(min([end, *self._pending]) - self._order.n_stragglers)
         while self._played < end:
-            n_unasked = min([end, *self._pending]) - WINDOW - self._played
-            if n_unasked > 0:  # nobody will ask for these: few and large pieces
-                self._play(min(self._most, n_unasked))
-                continue
             index = self._played
             blocks, concealed = self._play(1)
-            if self._pending.pop(index, None) is None:
-                self._unclaimed[index] = blocks, concealed
-            else:
-                answers.append(self._answer(index, blocks, concealed))
-        for index in list(self._unclaimed)[:-WINDOW]:
-            del self._unclaimed[index]
+            self._pending.pop(index, None)
+            answers.append(self._answer(index, blocks, concealed))
         return answers
+
+    def _skip_to(self, end: int) -> None:
+        """Plays what nobody waits for any more, in large pieces: a second may be 12 000 blocks."""
+        while self._played < end:
+            self._play(min(self._most, end - self._played))
 
     def _play(self, n_blocks: int) -> tuple[Blocks, bool]:
         blocks, concealed = self.voice.play(n_blocks * self.block_size)

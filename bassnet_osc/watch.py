@@ -12,7 +12,8 @@ from bassnet_osc.playing import Loop
 from bassnet_osc.switchboard import Switchboard
 
 EVERY = 1.0  # seconds
-SILENCE = 3.0  # seconds after which a silent client is dropped
+LOOK_EVERY = 0.1  # seconds
+SILENCE = 2.9  # seconds after which a silent client is dropped, so that it is gone after 3
 OVERLOADED = {  # by engine.Measured.saving
     1: "every second window is left out: play fewer sessions",
     2: "windows are left out and concealed: play fewer sessions, or give deadline_ms more room",
@@ -22,33 +23,40 @@ log = logging.getLogger("bassnet_osc")
 
 
 class Watch:
-    """Looks after a switchboard from now on; `also` is called each time, too."""
+    """Looks after a switchboard from now on; `also` is called each second, too."""
 
     def __init__(self, board: Switchboard, loop: Loop, also: Callable[[], None] = lambda: None) -> None:
         self._board, self._loop, self._also = board, loop, also
+        self._looked_at = loop.time()
+        loop.call_at(loop.time() + LOOK_EVERY, self._look)
         loop.call_at(loop.time() + EVERY, self._every_second)
+
+    def _look(self) -> None:
+        """Drops the silent, unless it was the server that slept: what they sent may lie in the socket."""
+        now = self._loop.time()
+        self._loop.call_at(now + LOOK_EVERY, self._look)
+        if now - self._looked_at < EVERY:
+            for session in [s for s in self._board.sessions.values() if now - s.last_seen >= SILENCE]:
+                log.info("session %d (%s) is silent: dropped", session.number, session.hello.client)
+                self._board.drop(session)
+        self._looked_at = now
 
     def _every_second(self) -> None:
         board, now = self._board, self._loop.time()
         self._loop.call_at(now + EVERY, self._every_second)
-        self._drop_the_silent(now)
+        for session in board.sessions.values():
+            if now - session.last_block >= EVERY:
+                board.playing.rest(session)  # its client lives, but sends no mix: no note may hang
         board.refusals.every_second(now)
         board.voices.forget(now)
         board.reports.forget(now)
+        board.odd_rates.forget(now)
         self._judge_load()
         board.tell_state()
         for session in board.sessions.values():
             if "stats" in session.wants:
                 board.tell_stats(session)
         self._also()
-
-    def _drop_the_silent(self, now: float) -> None:
-        for session in [s for s in self._board.sessions.values() if now - s.last_seen >= SILENCE]:
-            log.info("session %d (%s) is silent: dropped", session.number, session.hello.client)
-            self._board.drop(session)
-        for session in self._board.sessions.values():
-            if now - session.last_block >= EVERY:
-                self._board.playing.rest(session)  # its client lives, but sends no mix: no note may hang
 
     def _judge_load(self) -> None:
         board = self._board

@@ -146,7 +146,7 @@ def test_shipped_bundles_are_whole(name: str) -> None:
 
 
 def test_provider_without_its_hardware_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle_module, "_has_cuda", lambda: False)
+    monkeypatch.setattr(bundle_module, "has_cuda", lambda: False)
     assert choose_provider("auto") == choose_provider("cpu") == "CPUExecutionProvider"
     with pytest.raises(BassNetError, match="--provider auto"):
         choose_provider("cuda")

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from bassnet_osc import bundle, render, server
+from bassnet_osc import bundle, doctor, render, runtimes, server
 from bassnet_osc.cli import main
 from bassnet_osc.sound import DEFAULT_SOUND, Sound
 
@@ -264,3 +264,24 @@ def test_a_killed_demo_ends_its_server(tmp_path: Path, probe_folder: Path) -> No
     assert (code, error) == (130, "bassnet: interrupted\n")
     assert not is_taken(port)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
+def test_the_doctor_prints_its_lines_and_its_exit_code(
+    ok: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    checks = [doctor.Check("port", ok, "what was found", "" if ok else "what to do")]
+    monkeypatch.setattr(doctor, "examine", lambda *options: asked.append(options) or checks)
+    assert main(["doctor", "--port", "7", "--model", "m", "--provider", "cpu"]) == code
+    assert asked == [("m", "127.0.0.1", 7, "cpu")]
+    assert capsys.readouterr().out == doctor.in_words(checks) + "\n"
+
+
+def test_serve_tells_of_packages_that_shadow_each_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, probe_folder: Path
+) -> None:
+    monkeypatch.setattr(runtimes, "shadow_warning", lambda: "two of them: pip uninstall -y both")
+    monkeypatch.setattr(server, "run", lambda *_: None)
+    assert main(["serve", "--model", str(probe_folder), "--provider", "cpu"]) == 0
+    assert "two of them: pip uninstall -y both" in caplog.messages

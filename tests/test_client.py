@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import EchoModel, EchoVoice, FakeEngine, FakeLoop
+from fakes import EchoVoice, FakeEngine, FakeLoop, FakeShelf
 
 from bassnet_osc import client as client_module
 from bassnet_osc import wire
@@ -16,6 +16,7 @@ from bassnet_osc.addresses import ADDRESSES
 from bassnet_osc.client import Client
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.switchboard import Switchboard
+from bassnet_osc.watch import Watch
 
 BLOCK = np.zeros(256, np.float32)
 SOURCE = ("127.0.0.1", 5000)
@@ -35,13 +36,14 @@ class Wire:
         """The server is gone, and there is another one."""
         self.board = Switchboard(
             ADDRESSES,
-            EchoModel(),
-            EchoVoice,
+            FakeShelf(),
+            lambda session: EchoVoice(session.hello.sample_rate, session.z, session.hello.taper),
             self.engine,
             lambda data, to: self.inbox.append(data),
             self.loop,
         )
         self.board.become("ready")
+        Watch(self.board, self.loop)
 
     def send(self, datagram: bytes) -> None:
         self.received.append(datagram)
@@ -209,7 +211,7 @@ def test_stats_are_the_servers(world: Wire) -> None:
             "p50_ms": 1.0,
             "p95_ms": 2.0,
             "p99_ms": 3.0,
-            "load": 0.0,
+            "load": 0.5,
         }
         world.is_deaf = True
         assert client.stats(0.5) is None

@@ -40,10 +40,10 @@ def test_timed_z_counts_from_the_takes_first_sample(is_early: bool) -> None:
 def test_timed_z_counts_on_where_seq_begins_again_from_0() -> None:
     rig = Rig()
     rig.open()
-    rig.block(2**24 - 1)
+    rig.block(2**24 - 1, np.zeros(N, np.float32))
     rig.say("/bassnet/z/at", 0, 0, 3.0, 0.0)
     z = rig.board.sessions[HERE].z
-    assert (z(0)[0], z(1)[0]) == (0.0, 3.0)  # one block, 5 ms, later
+    assert (z(0)[0], z(1)[0]) == (0.0, 3.0)  # one block, 5 ms, later: half a frame
 
 
 def test_timed_z_is_refused_where_it_means_nothing() -> None:
@@ -217,7 +217,7 @@ def test_a_report_tells_of_every_session_that_fits() -> None:
     assert (told["state"], told["model"], told["queue"]) == ("ready", "echo", 0)
     assert [one["client"] for one in told["sessions"]] == ["max", "pad"]
     assert told["sessions"][0]["blocks_in"] == 1 and "more_sessions" not in told
-    [message] = wire.decode(ask(rig, 1024))
+    [message] = wire.decode(ask(rig, 600))
     told = json.loads(message.args[0])
     assert told["more_sessions"] == 2 - len(told["sessions"]) > 0
 
