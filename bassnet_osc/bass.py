@@ -30,14 +30,14 @@ class Bass:
         self._samples_per_frame = sample_rate / spec.cqt.frame_rate
         self._gate: LevelGate | None = None
         self._gated_by = spec.descriptor
-        self._gain = sound.gain  # at the newest sample
-        self.play_as(sound)
         self._clear()
+        self.play_as(sound)
 
     def _clear(self) -> None:
         self._ready: Block = np.zeros(self._latency_samples, dtype=np.float32)
         self._next_frame = 0  # the next frame that the synth takes
         self._played = 0  # output position
+        self._gain = 1.0  # at the newest sample
         self._concealed_to = 0  # output position up to which the sound stands in for frames that were late
 
     def reset(self) -> None:
@@ -46,6 +46,7 @@ class Bass:
         if self._gate:
             self._gate.reset()
         self._clear()
+        self.play_as(self.sound)
 
     def begin_beside(self, other: Bass) -> None:
         """Plays silence up to where the other one is, whose mix it has from there on."""
@@ -58,6 +59,8 @@ class Bass:
     def play_as(self, sound: Sound) -> None:
         """Changes the sound, from the next frame on."""
         self.sound = sound
+        if self._next_frame == 0:  # nothing has been played that it could change
+            self._gain = sound.gain
         self._synth.timbre = TIMBRES[sound.timbre]
         gated = sound.gate(self._spec.descriptor)
         if gated != self._gated_by:  # or a note that hangs between its thresholds would end

@@ -30,6 +30,7 @@ LOAD_SPAN = 1.0  # seconds that the load looks back on
 STOP_TIMEOUT = 5.0  # seconds
 OVERLOAD = 0.9  # share of the time spent hearing from which every second window is left out
 RELIEF = 0.4  # ... and below which none is: twice of it is less than OVERLOAD
+MAX_ROWS = 16  # of a batch: ONNX Runtime keeps the memory of the largest
 COST_MEMORY = 0.9  # of what a window's decoding is expected to take, how much is remembered at each batch
 
 
@@ -168,7 +169,7 @@ class Engine:
         for job in sorted(due, key=lambda job: job.until):
             if self._is_left_out(job):
                 self._step(job, None)
-            elif not batch or (self._is_alike(job, batch[0]) and self._has_time(batch, job)):
+            elif not batch or (self._is_alike(job, batch[0]) and self._has_room(batch, job)):
                 batch.append(job)
         if batch:
             self._decode(batch)
@@ -186,10 +187,10 @@ class Engine:
         assert job.window is not None and other.window is not None
         return job.window.model is other.window.model
 
-    def _has_time(self, batch: list[_Job], job: _Job) -> bool:
+    def _has_room(self, batch: list[_Job], job: _Job) -> bool:
         """Whether the batch's most urgent window is still in time when one more is decoded with it."""
         rows = sum(len(j.window.z) for j in [*batch, job] if j.window is not None)
-        return self._clock() + self._window_s * rows <= batch[0].until
+        return rows <= MAX_ROWS and self._clock() + self._window_s * rows <= batch[0].until
 
     def _decode(self, batch: list[_Job]) -> None:
         windows = [job.window for job in batch if job.window is not None]

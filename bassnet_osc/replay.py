@@ -223,21 +223,19 @@ def _goes_on(path: Path) -> bool:
 
 
 def records(path: Path) -> Iterator[bytes]:
-    """The messages of one file; what a crash cut off at its end is left out."""
+    """The messages of one file; what a crash cut off or spoiled at its end is left out."""
+    is_log = False
     with refusals_told_of(path), path.open("rb") as file:
-        is_first = True
         while len(head := file.read(4)) == 4:
             (size,) = struct.unpack(">i", head)
-            if is_first and not 0 < size <= MAX_DATAGRAM:
-                raise BassNetError(
-                    f"{path} must be a log of `bassnet serve --log`; it is none: check the name"
-                )
+            if not 0 < size <= MAX_DATAGRAM:
+                break
             message = file.read(size)
             if len(message) < size:
-                return
-            if is_first and wire.address_of(message) != FILE:
-                raise BassNetError(
-                    f"{path} must be a log of `bassnet serve --log`; it is none: check the name"
-                )
-            is_first = False
+                break
+            is_log = is_log or wire.address_of(message) == FILE
+            if not is_log:
+                break
             yield message
+    if not is_log:
+        raise BassNetError(f"{path} must be a log of `bassnet serve --log`; it is none: check the name")

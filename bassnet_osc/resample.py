@@ -71,8 +71,7 @@ class Resampler:
         """The filter at positions `phase` / up between two input samples: (n,) -> (n, 2 reach)."""
         n_phases = len(self._phases) - 1
         if n_phases == self.up:
-            exact: npt.NDArray[np.float64] = self._phases[phase]
-            return exact
+            return self._phases[phase].astype(np.float64)
         below, rest = np.divmod(phase * n_phases, self.up)
         share = (rest / self.up)[:, None]
         between: npt.NDArray[np.float64] = (1 - share) * self._phases[below] + share * self._phases[below + 1]
@@ -95,6 +94,6 @@ def _filter(rate_in: int, rate_out: int, n_phases: int) -> tuple[int, npt.NDArra
     shape = np.interp(np.abs(distance) / half_width, grid, np.i0(beta * np.sqrt(1 - grid**2)), right=0)
     phases = np.sinc(cutoff * distance) * shape
     phases /= phases.sum(axis=1, keepdims=True)  # a constant stays that constant
-    phases = phases.astype(np.float32)  # half the memory, for a client each may have its own
-    phases.setflags(write=False)
-    return reach, phases
+    table = phases.astype(np.float32)  # half the memory: each client may have its own
+    table.setflags(write=False)
+    return reach, table

@@ -23,6 +23,7 @@ import queue
 import secrets
 import struct
 import threading
+import weakref
 import zlib
 from dataclasses import asdict
 from pathlib import Path
@@ -143,17 +144,19 @@ class VoiceJournal:
     """Implements voice.Journal."""
 
     def __init__(self, log: SessionLog, number: int, session: Session, sound: Sound) -> None:
-        self._log, self._number, self._session = log, number, session
+        self._log, self._number = log, number
+        self._whose = weakref.ref(session)  # it holds what holds this: freed at once
         self._sound = sound
         self._has_begun = False
 
     def _begin(self) -> None:
         """Not before it plays: its latency is known by then, and many a voice never does."""
-        session, voice = self._session, self._session.voice
+        session = self._whose()
+        assert session is not None  # its voice plays
         self._has_begun = True
         self._log.know(session.model)
         hello, sound = session.hello, json.dumps(asdict(self._sound))
-        fixed = (hello.client, hello.sample_rate, voice.latency_samples, hello.taper or 0)
+        fixed = (hello.client, hello.sample_rate, session.voice.latency_samples, hello.taper or 0)
         self._log.write(VOICE, self._number, session.number, *fixed, session.model.name, sound)
 
     def accepted(self, heard: Heard) -> None:

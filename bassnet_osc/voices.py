@@ -6,6 +6,8 @@ Flow: server -> voices -> session. The MIDI port and the log are there or not.
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bassnet_osc.frames import Frames
@@ -14,7 +16,7 @@ from bassnet_osc.sound import Sound
 from bassnet_osc.voice import Voice
 
 if TYPE_CHECKING:
-    from bassnet_osc.midi_port import MidiPort
+    from bassnet_osc.midi_port import MidiPlayer, MidiPort
     from bassnet_osc.session_log import SessionLog
 
 
@@ -29,26 +31,30 @@ def voice_maker(
     """`target_ms` is the latency of the sessions that do not ask for one of their own."""
 
     def make_voice(session: Session) -> Voice:
-        """Its notes on the MIDI port follow the octave that it has at the time."""
         hello = session.hello
         own_ms = target_ms if hello.latency_target_ms is None else hello.latency_target_ms
         player = midi.player() if midi else None
-
-        def play(frames: Frames) -> None:
-            if player is not None:
-                player.accept(frames, voice.sound.octave, voice.descriptor)
-
-        voice = Voice(
+        return Voice(
             session.model,
             hello.sample_rate,
             session.z,
             hello.taper,
-            on_frames=play,
+            on_frames=_to_midi(player, weakref.ref(session)) if player else None,
             on_rest=player.rest if player else None,
             sound=sound,
             latency_samples=target_samples(own_ms, hello.sample_rate),
             journal=log.open(session, sound) if log else None,
         )
-        return voice
 
     return make_voice
+
+
+def _to_midi(player: MidiPlayer, whose: weakref.ref[Session]) -> Callable[[Frames], None]:
+    """Plays with the octave that the session has at the time; a session that ends shall be freed at once."""
+
+    def play(frames: Frames) -> None:
+        session = whose()
+        if session is not None:
+            player.accept(frames, session.sound.octave, session.voice.descriptor)
+
+    return play

@@ -163,7 +163,8 @@ def test_a_session_plays_and_its_end_ends_the_note(probe: Bundle, rng: np.random
     wire = Wire()
     make_voice = voice_maker(DEFAULT_SOUND, MidiPort(wire, probe.spec), None, None)
     hello = Hello("max", 0, 48_000, 512, "f")
-    voice = Session(1, 1, ("127.0.0.1", 1), hello, probe, LiveZ(probe.spec), make_voice).voice
+    session = Session(1, 1, ("127.0.0.1", 1), hello, probe, LiveZ(probe.spec), make_voice)
+    voice = session.voice
     for _ in range(50):
         voice.process((0.1 * rng.standard_normal(512)).astype(np.float32))
     assert wire.notes[-1][0] == "note_on"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.frames import Frames
 from bassnet_osc.sound import Sound
+from bassnet_osc.spec import BassNetError
 from bassnet_osc.voice import Voice
 
 RATES = [8000, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000]
@@ -207,3 +209,123 @@ def test_a_sound_can_be_changed_while_it_plays(probe: Bundle, rng: np.random.Gen
     np.testing.assert_array_equal(before, whole[:24_000])
     assert np.abs(after - whole[24_000:]).max() > 0.1 * np.abs(whole).max()
     assert voice.sound == other.sound
+
+
+# --- several z to one mix ----------------------------------------------------------------------------
+
+
+def test_variations_play_what_voices_of_their_own_would(probe: Bundle, rng: np.random.Generator) -> None:
+    """One of them from the start, one from the middle: equal from its first whole window on."""
+    x = (0.1 * rng.standard_normal(48_000)).astype(np.float32)
+    places = {0: (0.0, 0.0), 1: (1.0, -1.0), 5: (-2.0, 2.0)}
+    alone = {
+        n: play(Voice(probe, 48_000, lambda _, place=place: place), x, 480) for n, place in places.items()
+    }
+    voice = Voice(probe, 48_000, origin)
+    voice.vary(1, lambda _: places[1])
+    played: dict[int, list[npt.NDArray[np.float32]]] = {}
+    for k in range(100):
+        if k == 50:
+            voice.vary(5, lambda _: places[5])
+        voice.accept(voice.hear(x[k * 480 : (k + 1) * 480]))
+        for n, block in voice.play(480)[0].items():
+            played.setdefault(n, []).append(block)
+    whole = {n: np.concatenate(blocks) for n, blocks in played.items()}
+    np.testing.assert_array_equal(whole[0], alone[0])
+    np.testing.assert_array_equal(whole[1], alone[1])
+    assert len(whole[5]) == 50 * 480
+    late = np.abs(whole[5] - alone[5][50 * 480 :])
+    # It begins with an attack of its own, out of silence; then the level is the same.
+    assert whole[5][0] == 0 and late.any()
+    ours, theirs = (np.abs(y[-12 * 480 :].reshape(-1, 480)).max(axis=1) for y in (whole[5], alone[5]))
+    np.testing.assert_allclose(ours, theirs, rtol=0.05)
+
+
+def test_all_variations_are_decoded_in_one_batch(probe: Bundle, rng: np.random.Generator) -> None:
+    sizes = []
+
+    class Counting:
+        spec, frontend = probe.spec, probe.frontend
+
+        def decode(self, mix: object, z: npt.NDArray[np.float32]) -> object:
+            sizes.append(len(z))
+            return probe.decode(mix, z)  # type: ignore[arg-type]
+
+    voice = Voice(Counting(), 48_000, origin)  # type: ignore[arg-type]
+    for n in range(1, 9):
+        voice.vary(n, origin)
+    play(voice, rng.standard_normal(9600).astype(np.float32), 480)
+    assert set(sizes) == {9}
+
+
+# --- another model -----------------------------------------------------------------------------------
+
+
+class Other:
+    """The probe with the level turned down, and an ear for onsets of its own."""
+
+    def __init__(self, probe: Bundle, share: float, **changed: object) -> None:
+        descriptor = dataclasses.replace(probe.spec.descriptor, onset_on=0.3, onset_off=0.2)
+        self.spec = dataclasses.replace(probe.spec, descriptor=descriptor, **changed)
+        self.frontend, self._probe, self._share = probe.frontend, probe, share
+
+    def decode(self, mix: object, z: object) -> object:
+        f0, level, onset = self._probe.decode(mix, z)  # type: ignore[arg-type]
+        return f0, np.where(level > 0, level * np.float32(self._share), 0), onset
+
+
+def test_a_model_takes_over_in_one_hop_without_a_step(probe: Bundle) -> None:
+    """A steady tone, then the same 12 dB softer: from the old level to the new one within 20 ms, no lower."""
+    tone = (0.5 * np.sin(2 * np.pi * 440 * np.arange(96_000) / 48_000)).astype(np.float32)
+    other = Other(probe, 0.8)
+    voice = Voice(probe, 48_000, origin)
+    assert voice.can_go_on_with(other)  # type: ignore[arg-type]
+    told: list[Frames] = []
+    voice._on_frames = told.append
+    for k in range(200):
+        if k == 100:
+            voice.go_on_with(other)  # type: ignore[arg-type]
+        voice.process(tone[k * 480 : (k + 1) * 480])
+    level = Frames.join(told).level_db
+    before, after = level[80], level[150]
+    assert after < before - 6.0
+    between = np.flatnonzero((level[90:120] < before - 0.1) & (level[90:120] > after + 0.1))
+    assert len(between) <= 2 and (np.diff(level[90:120]) < 0.1).all()
+    assert voice.descriptor.onset_on == 0.3
+
+
+def test_another_delay_or_another_ear_is_no_taking_over(probe: Bundle) -> None:
+    voice = Voice(probe, 48_000, origin)
+    window = dataclasses.replace(probe.spec.window, skip=probe.spec.window.skip + 2)
+    cqt = dataclasses.replace(probe.spec.cqt, gamma=probe.spec.cqt.gamma + 1.0)
+    for changed in ({"window": window}, {"cqt": cqt}):
+        assert not voice.can_go_on_with(Other(probe, 1.0, **changed))  # type: ignore[arg-type]
+
+
+# --- a latency that was asked for --------------------------------------------------------------------
+
+
+def test_padding_moves_the_bass_and_nothing_else(probe: Bundle, rng: np.random.Generator) -> None:
+    x = (0.1 * rng.standard_normal(20_000)).astype(np.float32)
+    plain = Voice(probe, 48_000, origin)
+    late = Voice(probe, 48_000, origin, latency_samples=plain.latency_samples + 777)
+    assert late.latency_samples == plain.latency_samples + 777
+    assert sum(late.latency_parts.values()) == pytest.approx(1e3 * late.latency_samples / 48_000, abs=0.03)
+    np.testing.assert_array_equal(play(late, x, 256)[777:], play(plain, x, 256)[:-777])
+    with pytest.raises(BassNetError, match=r"latency target must be at least .* got 50.3"):
+        Voice(probe, 48_000, origin, latency_samples=plain.latency_samples - 2)
+
+
+def test_gain_is_a_factor_and_changes_without_a_step(probe: Bundle) -> None:
+    tone = (0.5 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)).astype(np.float32)
+    plain = play(Voice(probe, 48_000, origin), tone, 480)
+    loud = play(Voice(probe, 48_000, origin, sound=Sound(gain_db=6.0)), tone, 480)
+    np.testing.assert_allclose(loud, plain * 10**0.3, atol=1e-6)
+    voice = Voice(probe, 48_000, origin)
+    first = play(voice, tone[:24_000], 480)
+    voice.play_as(Sound(gain_db=-60.0))
+    changed = np.concatenate([first, play(voice, tone[24_000:], 480)])
+    ratio = changed[24_000:30_000] / np.where(plain[24_000:30_000] == 0, 1, plain[24_000:30_000])
+    heard = ratio[np.abs(plain[24_000:30_000]) > 0.05 * np.abs(plain).max()]
+    assert (np.diff(heard) < 1e-3).all() and np.abs(np.diff(heard)).max() < 0.05
+    assert heard[-1] == pytest.approx(0.001, rel=0.01)

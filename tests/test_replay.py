@@ -1,0 +1,258 @@
+"""A log is played again bit for bit, whatever happened; what is no log, or another model's, is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from bassnet_osc import replay as module
+from bassnet_osc import session_log
+from bassnet_osc.bundle import Bundle
+from bassnet_osc.cli import main
+from bassnet_osc.hearing import Heard
+from bassnet_osc.hello import Hello
+from bassnet_osc.latent import LiveZ
+from bassnet_osc.replay import records, replay
+from bassnet_osc.session import Session
+from bassnet_osc.session_log import SessionLog, before
+from bassnet_osc.sound import DEFAULT_SOUND, Sound
+from bassnet_osc.spec import BassNetError
+from bassnet_osc.voices import voice_maker
+
+N, RATE = 256, 48_000
+
+
+@pytest.fixture(scope="module")
+def probe(probe_folder: Path) -> Bundle:
+    return Bundle(probe_folder, "cpu")
+
+
+class Stage:
+    """A session whose voices write a log; windows are left out and results come late when told to."""
+
+    def __init__(self, log: SessionLog, model: Bundle, number: int = 1, **options: Any) -> None:
+        hello = Hello("max", 0, RATE, N, "f", deadline_ms=0.001, **options)
+        make_voice = voice_maker(DEFAULT_SOUND, None, None, log)
+        self.session = Session(number, 1, ("127.0.0.1", 1), hello, model, LiveZ(model.spec), make_voice)
+        self.heard: dict[int, np.ndarray] = {}  # by seq
+        self.rng = np.random.default_rng(number)
+
+    def hear(self, block: Any, left_out: bool) -> Heard:
+        hearing = self.session.voice.hearing(block)
+        try:
+            window = next(hearing)
+            while True:
+                window = hearing.send(None if left_out else window.model.decode(window.rows, window.z))
+        except StopIteration as end:
+            return end.value
+
+    def play(self, seqs: Any, left_out: bool = False, late: bool = False) -> None:
+        now = 0.0
+        for seq in seqs:
+            block = (0.2 * self.rng.standard_normal(N)).astype(np.float32)
+            inputs, answers = self.session.receive(seq, block, now)
+            results = [self.hear(block, left_out) for block in inputs]
+            if late:  # its time is over before the result is there
+                answers += self.session.take.expire(now + 1.0)[1]
+            for result in results:
+                answers += self.session.take.heard(result, now)
+            self.keep(answers)
+
+    def keep(self, answers: Any) -> None:
+        for answer in answers:
+            assert answer.seq not in self.heard
+            self.heard[answer.seq] = answer.samples
+
+    @property
+    def bass(self) -> np.ndarray:
+        return np.concatenate([self.heard[seq] for seq in sorted(self.heard)])
+
+
+def a_session(log: SessionLog, probe: Bundle) -> Stage:
+    """Moves z, loses blocks, is late, leaves out windows, changes the sound, varies, and starts anew."""
+    stage = Stage(log, probe)
+    session = stage.session
+    stage.play(range(20))
+    session.z.set(2.0, -1.0)
+    session.plan_z(40, 13, -2.0, 0.5)
+    stage.play(range(20, 60))
+    stage.play([60, 63, 64, 66, 67, 68, 69, 70])
+    session.play_as(Sound("sub", octave=-1, gain_db=-3.0))
+    stage.play(range(71, 90), late=True)
+    stage.play(range(90, 100))
+    stage.play(range(100, 130), left_out=True)
+    session.vary(2, LiveZ(probe.spec, 1.0, 1.0))
+    stage.play(range(130, 150))
+    stage.keep(session.restart())
+    stage.play(range(150, 190))
+    return stage
+
+
+@pytest.fixture
+def logged(tmp_path: Path, probe: Bundle) -> Iterator[tuple[Path, Stage]]:
+    path = tmp_path / "stage.oscs"
+    with SessionLog(path) as log:
+        stage = a_session(log, probe)
+    yield path, stage
+
+
+def test_what_was_heard_is_played_again_bit_for_bit(
+    logged: tuple[Path, Stage], tmp_path: Path, probe_folder: Path
+) -> None:
+    path, stage = logged
+    said = replay(path, tmp_path / "out", model=str(probe_folder))
+    played, rate = soundfile.read(tmp_path / "out" / "session-1.wav", dtype="float32")
+    assert rate == RATE and stage.session.counters.late > 10 and stage.session.counters.lost == 3
+    np.testing.assert_array_equal(played[: len(stage.bass)], stage.bass)
+    counts = [int(word) for word in said.split() if word.isdecimal()]
+    assert counts[0] == counts[1] > 150 and "bit for bit" in said
+    varied, _ = soundfile.read(tmp_path / "out" / "session-1-variation-2.wav", dtype="float32")
+    assert len(varied) == len(played) and not varied[: 130 * N].any() and varied[140 * N :].any()
+
+
+def test_a_change_in_the_log_is_noticed(
+    logged: tuple[Path, Stage], tmp_path: Path, probe_folder: Path
+) -> None:
+    """Four milliseconds of the mix: what is heard then is not what was played."""
+    path, _ = logged
+    data = bytearray(path.read_bytes())
+    at = data.index(b"/log/heard", len(data) // 3)
+    data[at + 60 : at + 860] = bytes(800)
+    path.write_bytes(data)
+    said = replay(path, tmp_path / "out", model=str(probe_folder))
+    counts = [int(word) for word in said.split() if word.isdecimal()]
+    assert counts[0] < counts[1]
+
+
+def test_a_log_goes_on_in_a_new_file_and_is_read_from_both(
+    tmp_path: Path, probe: Bundle, probe_folder: Path
+) -> None:
+    path = tmp_path / "stage.oscs"
+    with SessionLog(path, max_bytes=150_000) as log:
+        stage = a_session(log, probe)
+    assert before(path).is_file() and path.stat().st_size < 150_000 + 10_000
+    said = replay(path, tmp_path / "out", model=str(probe_folder))
+    played, _ = soundfile.read(tmp_path / "out" / "session-1.wav", dtype="float32")
+    np.testing.assert_array_equal(played[: len(stage.bass)], stage.bass)
+    assert "left out" not in said
+    before(path).unlink()
+    said = replay(path, tmp_path / "rest", model=str(probe_folder))
+    assert "2 streams began before the log does: left out" in said or "1 streams began" in said
+
+
+def test_a_new_run_keeps_the_log_of_the_one_before(tmp_path: Path, probe: Bundle, probe_folder: Path) -> None:
+    path = tmp_path / "stage.oscs"
+    for _ in range(2):
+        with SessionLog(path) as log:
+            Stage(log, probe).play(range(10))
+    assert before(path).is_file()
+    replay(path, tmp_path / "out", model=str(probe_folder))
+    played, _ = soundfile.read(tmp_path / "out" / "session-1.wav", dtype="float32")
+    assert len(played) == 10 * N  # of this run alone
+
+
+def test_two_sessions_are_two_files(tmp_path: Path, probe: Bundle, probe_folder: Path) -> None:
+    path = tmp_path / "stage.oscs"
+    with SessionLog(path) as log:
+        one, two = Stage(log, probe, 1), Stage(log, probe, 2)
+        for seq in range(20):
+            one.play([seq])
+            two.play([seq])
+    replay(path, tmp_path / "out", model=str(probe_folder))
+    for stage in (one, two):
+        name = f"session-{stage.session.number}.wav"
+        played, _ = soundfile.read(tmp_path / "out" / name, dtype="float32")
+        np.testing.assert_array_equal(played, stage.bass)
+
+
+def test_what_a_crash_cut_off_is_left_out(
+    logged: tuple[Path, Stage], tmp_path: Path, probe_folder: Path
+) -> None:
+    path, stage = logged
+    path.write_bytes(path.read_bytes()[:-3])
+    replay(path, tmp_path / "out", model=str(probe_folder))
+    played, _ = soundfile.read(tmp_path / "out" / "session-1.wav", dtype="float32")
+    assert 0 < len(played) < len(stage.bass) + N
+
+
+def test_another_model_is_refused(logged: tuple[Path, Stage], tmp_path: Path) -> None:
+    path, _ = logged
+    with pytest.raises(BassNetError, match=r"model probe must be the log's \(.*\); this one is"):
+        replay(path, tmp_path / "out", model="a1-live")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(BassNetError, match="model must be an installed name"):
+        replay(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF....WAVE" * 10, b"\0\0\0\x08/x\0\0,\0\0\0", bytes(100)])
+def test_what_is_no_log_is_refused_in_one_line(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.oscs"
+    path.write_bytes(content)
+    assert main(["replay", str(path), "-o", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "must be a log of `bassnet serve --log`" in said and said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("what", ["json", "model"])
+def test_a_damaged_log_is_refused_in_one_line(
+    what: str, logged: tuple[Path, Stage], tmp_path: Path, probe_folder: Path
+) -> None:
+    path, _ = logged
+    data = path.read_bytes()
+    if what == "json":
+        data = data.replace(b'[["probe", true', b'[["probe", tru ', 1)
+    else:
+        data = data.replace(b"probe\0\0\0", b"prove\0\0\0", 1)
+    path.write_bytes(data)
+    with pytest.raises(BassNetError):
+        replay(path, tmp_path / "out", model=str(probe_folder))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_log_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(BassNetError, match="--log must be a file that can be written"):
+        SessionLog(tmp_path / "missing" / "x.oscs")
+
+
+def test_a_log_that_the_disk_cannot_take_ends_and_the_sound_goes_on(
+    tmp_path: Path, probe: Bundle, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError("no space left")
+
+    with SessionLog(tmp_path / "x.oscs") as log:
+        stage = Stage(log, probe)
+        monkeypatch.setattr(session_log, "_append", full)
+        stage.play(range(50))
+    assert len(stage.heard) == 50
+    assert [line for line in caplog.messages if "ends here: no space left" in line]
+
+
+def test_a_log_with_a_gap_would_be_none(
+    tmp_path: Path, probe: Bundle, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_log, "MAX_WAITING", 5)
+    path = tmp_path / "x.oscs"
+    log = SessionLog(path)
+    real = session_log._append
+    monkeypatch.setattr(session_log, "_append", lambda *_: log._waiting.join() or real(*_))
+    for k in range(100):
+        log.write("/log/sound", k, "{}")
+    monkeypatch.setattr(session_log, "_append", real)
+    log._waiting.all_tasks_done.acquire()
+    log._waiting.unfinished_tasks = 0
+    log._waiting.all_tasks_done.notify_all()
+    log._waiting.all_tasks_done.release()
+    log.__exit__(None, None, None)
+    numbers = [json.loads(str(module.wire.decode_message(m).args[0])) for m in list(records(path))[1:]]
+    assert numbers == list(range(len(numbers))) and len(numbers) < 100
+    assert sum("cannot keep up" in line for line in caplog.messages) == 1
