@@ -12,24 +12,23 @@ heartbeat leaves from within `send` and `receive`, one of which has to be called
 from __future__ import annotations
 
 import math
-import socket
 import time
 from collections import deque
 from types import TracebackType
 from typing import Any
 
-from bassnet_osc import audio_wire, wire
+from bassnet_osc import audio_wire, client_words, wire
 from bassnet_osc.audio_wire import SEQ_MODULO
 from bassnet_osc.frames import Block
-from bassnet_osc.spec import HOST, PORT, RECEIVE_BUFFER, BassNetError
+from bassnet_osc.line import Line
+from bassnet_osc.spec import HOST, PORT, BassNetError
 from bassnet_osc.wire import Message
 
 DEADLINE_MS = 20.0  # for an answer, unless told otherwise: one hop of the live model
-HELLO_BYTES = 256  # the server's welcome may not be longer than the hello
 HELLO_AGAIN = 0.25  # seconds between hellos until the welcome
 HEARTBEAT = 1.0  # seconds
-AUDIO_OUT = "/bassnet/audio/out"
-STATS = ("blocks_in", "lost", "late", "concealed", "p50_ms", "p95_ms", "p99_ms", "load")
+AUDIO_OUT, VARIATION = "/bassnet/audio/out", "/bassnet/variation/"
+MAX_UNREAD = 4096  # answers of a variation that are kept for somebody who reads them
 
 
 class Client:
@@ -54,7 +53,7 @@ class Client:
         self.host, self.port = host, port
         self.sample_rate, self.block_size, self.format = sample_rate, block_size, format
         self._name, self._deadline_ms = name, deadline_ms
-        self._socket: socket.socket | None = None
+        self._line: Line | None = None
         self._n_pings = 0
         self._pongs: set[int] = set()
         self._stats: dict[str, float] | None = None
@@ -66,6 +65,7 @@ class Client:
         self._next_seq = 0
         self._hello_at = -math.inf
         self._answers: deque[tuple[int, Block]] = deque()
+        self.variations: dict[int, deque[tuple[int, Block]]] = {}  # seq and samples of each, to be popped
         self._said: dict[str, tuple[Any, ...]] = {}  # what was chosen last, for a server that was restarted
 
     def __enter__(self) -> Client:
@@ -91,25 +91,27 @@ class Client:
         """Opens a new session, seq from 0; raises BassNetError when no welcome comes in `timeout` seconds."""
         self.close()
         self._forget()
-        self._socket = self._open()
+        self._line = Line(self.host, self.port)
         until = time.monotonic() + timeout
         try:
             while not self.welcome:
                 if time.monotonic() >= until:
-                    raise BassNetError(self._why_unanswered(timeout))
+                    raise BassNetError(
+                        client_words.why_unanswered(self.host, self.port, self.status, timeout)
+                    )
                 self._beat(HELLO_AGAIN)
                 self._take_one(min(until, self._hello_at + HELLO_AGAIN))
         except BaseException:
-            self._socket.close()
-            self._socket = None
+            self._line.close()
+            self._line = None
             raise
 
     def close(self) -> None:
         """Says bye and closes the socket."""
-        if self._socket is not None:
+        if self._line is not None:
             self._say("/bassnet/bye")
-            self._socket.close()
-            self._socket = None
+            self._line.close()
+            self._line = None
 
     def send(self, block: Block) -> int:
         """Sends the next block (block_size,) of the mix, full scale 1; returns its seq."""
@@ -144,6 +146,10 @@ class Client:
     def plan_z(self, seq: int, offset: int, x: float, y: float) -> None:
         """z at a sample of the mix: `offset` samples into block `seq`; straight lines between such points."""
         self._say("/bassnet/z/at", seq, offset, float(x), float(y))
+
+    def vary(self, n: int, x: float, y: float) -> None:
+        """Moves a further bass, 1 to 8, which begins with this; its answers come into `variations[n]`."""
+        self._choose(f"/bassnet/variation/{n}/z", float(x), float(y))
 
     def switch(self, model: str) -> None:
         """Plays by another installed model; `latency_samples` may be another one then, see `receive`."""
@@ -180,35 +186,14 @@ class Client:
             self._take_one(until)
         return self._stats
 
-    def _open(self) -> socket.socket:
-        opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        try:
-            opened.connect((self.host, self.port))  # from here on only the server's datagrams arrive
-        except (OSError, UnicodeError, OverflowError) as error:  # no host; no name of one; no port
-            opened.close()
-            raise BassNetError(f"no way to {self.host}:{self.port} ({error}): mend host and port") from None
-        return opened
-
-    def _why_unanswered(self, timeout: float) -> str:
-        where = f"{self.host}:{self.port}"
-        if self.status[0]:
-            return (
-                f"the server at {where} is {self.status[0]} ({self.status[1]}) for {timeout:g} s: try later"
-            )
-        return f"no server at {where} answered in {timeout:g} s: start `bassnet serve --port {self.port}`"
-
     def _beat(self, every: float = HEARTBEAT) -> None:
         if time.monotonic() >= self._hello_at + every:
             self._hello_at = time.monotonic()
             self._send(self._hello())
 
     def _hello(self) -> bytes:
-        args: list[Any] = [self._name, 0, self.sample_rate, self.block_size, self.format]
-        if self._deadline_ms is not None:
-            args += ["deadline_ms", float(self._deadline_ms)]
-        missing = HELLO_BYTES - len(wire.encode("/bassnet/hello", *args, "pad", ""))
-        return wire.encode("/bassnet/hello", *args, "pad", "." * max(0, missing))
+        stream = (self.sample_rate, self.block_size, self.format)
+        return client_words.hello(self._name, *stream, self._deadline_ms)
 
     def _say(self, address: str, *args: Any) -> None:
         self._send(wire.encode(address, *args))
@@ -218,24 +203,26 @@ class Client:
         self._said[address] = args
 
     def _send(self, datagram: bytes) -> None:
-        if self._socket is None:
+        self._open_line.send(datagram)
+
+    @property
+    def _open_line(self) -> Line:
+        if self._line is None:
             raise BassNetError("the client is not connected: use it in a `with`, or call connect() first")
-        try:
-            self._socket.send(datagram)
-        except ConnectionError:
-            self._socket.send(datagram)  # that was the echo of an earlier one that found no server
+        return self._line
 
     def _take_one(self, until: float) -> bool:
         """Waits for one datagram until that time, at most, and heeds it; False where none came."""
-        if self._socket is None:
-            raise BassNetError("the client is not connected: use it in a `with`, or call connect() first")
-        self._socket.settimeout(max(0.0, until - time.monotonic()))
-        try:
-            datagram = self._socket.recv(wire.MAX_DATAGRAM)
-        except (TimeoutError, BlockingIOError, ConnectionError):
+        datagram = self._open_line.receive(until)
+        if datagram is None:
             return False
-        if wire.address_of(datagram) == AUDIO_OUT:
+        address = wire.address_of(datagram)
+        if address == AUDIO_OUT:
             self._answers.append(audio_wire.decode_audio(datagram, self.format))
+        elif address.startswith(VARIATION):
+            n = int(address.removeprefix(VARIATION).split("/")[0])
+            answers = self.variations.setdefault(n, deque(maxlen=MAX_UNREAD))
+            answers.append(audio_wire.decode_audio(datagram, self.format))
         else:
             for message in wire.decode(datagram):
                 self._heed(message)
@@ -244,11 +231,8 @@ class Client:
     def _heed(self, message: Message) -> None:
         args = message.args
         if message.address == "/bassnet/welcome":
-            names = ("session", "token", "latency_samples", "model", "version")
-            pairs = args[len(names) :]
             before = self.welcome.get("token")
-            self.welcome = dict(zip(names, args, strict=False))
-            self.welcome |= dict(zip(pairs[::2], pairs[1::2], strict=True))
+            self.welcome = client_words.welcome(args)
             if self.welcome["token"] != before:
                 self._introduce()
         elif message.address == "/bassnet/latency":
@@ -256,7 +240,7 @@ class Client:
         elif message.address == "/bassnet/status":
             self.status = (str(args[0]), str(args[1]))
         elif message.address == "/bassnet/stats":
-            self._stats = dict(zip(STATS, args, strict=True))
+            self._stats = dict(zip(client_words.STATS, args, strict=True))
         elif message.address == "/bassnet/pong":
             self._pongs.add(args[0])
         elif message.address == "/bassnet/error":

@@ -24,8 +24,8 @@ log = logging.getLogger("bassnet_osc")
 @contextlib.asynccontextmanager
 async def open_queries(
     board: Switchboard, host: str, osc_port: int, port: int, peers: frozenset[str], is_announced: bool
-) -> AsyncIterator[None]:
-    """Answers on `port`, or on any where that is the usual one and another server has it already.
+) -> AsyncIterator[int]:
+    """Answers on `port`, or on any where that is the usual one and another server has it already; gives it.
 
     `peers` are the other machines that may ask.
     """
@@ -45,6 +45,6 @@ async def open_queries(
         async with contextlib.AsyncExitStack() as stack:
             if is_announced:
                 await stack.enter_async_context(announce(NAME, host, query.port, osc_port, on_loopback=True))
-            yield
+            yield query.port
     finally:
         await query.close()

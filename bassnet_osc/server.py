@@ -159,7 +159,7 @@ async def serve(
 
 def _queries(
     board: Switchboard, host: str, port: int, options: Options, allowed: frozenset[str]
-) -> contextlib.AbstractAsyncContextManager[None]:
+) -> contextlib.AbstractAsyncContextManager[int | None]:
     if options.query_port is None:
         return contextlib.nullcontext()
     from bassnet_osc.query_door import open_queries  # and its libraries: only where they are wanted

@@ -28,9 +28,9 @@ from bassnet_osc.audio_files import Audio
 from bassnet_osc.audio_wire import SEQ_MODULO
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.client import Client
+from bassnet_osc.hello import MAX_DEADLINE_MS
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.playthrough import lag_samples
-from bassnet_osc.session import MAX_DEADLINE_MS
 from bassnet_osc.spec import HOST
 from bassnet_osc.voice import Voice
 

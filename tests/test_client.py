@@ -11,7 +11,7 @@ import pytest
 from fakes import EchoVoice, FakeEngine, FakeLoop, FakeShelf
 
 from bassnet_osc import client as client_module
-from bassnet_osc import wire
+from bassnet_osc import line, wire
 from bassnet_osc.addresses import ADDRESSES
 from bassnet_osc.client import Client
 from bassnet_osc.spec import BassNetError
@@ -70,8 +70,8 @@ class Wire:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     made = Wire()
-    monkeypatch.setattr(Client, "_open", lambda client: made)
-    monkeypatch.setattr(client_module.time, "monotonic", made.loop.time)
+    monkeypatch.setattr(line, "opened", lambda host, port: made)
+    monkeypatch.setattr(client_module.time, "monotonic", made.loop.time)  # of both modules: one `time`
     yield made
 
 
@@ -258,3 +258,39 @@ def test_a_real_port_without_a_server_is_an_error_too() -> None:
         port = probe.getsockname()[1]
     with pytest.raises(BassNetError, match="no server at"):
         Client(port=port).connect(timeout=0.6)
+
+
+def test_what_was_chosen_is_said_again_to_a_server_that_was_restarted(world: Wire) -> None:
+    with Client() as client:
+        client.z(1.0, -2.0)
+        client.param("octave", -1)
+        client.vary(3, 2.0, 2.0)
+        world.restart()
+        client.send(BLOCK)
+        while client.receive(0.0) is not None:
+            pass
+        client.send(BLOCK)
+        session = world.board.sessions[SOURCE]
+        assert session.z.target == (1.0, -2.0) and session.sound.octave == -1
+        assert session.variations[3].target == (2.0, 2.0)
+
+
+def test_variations_come_beside_the_plain_bass(world: Wire) -> None:
+    with Client() as client:
+        client.vary(2, 0.0, 0.0)
+        for seq in range(5):
+            client.send(np.full(256, seq + 1.0, np.float32))
+        plain = [client.receive(0.0) for _ in range(5)]
+        client.receive(0.0)
+        for (seq, samples), (n, varied) in zip(plain, client.variations[2], strict=True):
+            assert seq == n
+            np.testing.assert_array_equal(varied, 3 * samples)  # the fake's second variation
+
+
+def test_models_and_planned_z_arrive(world: Wire) -> None:
+    with Client() as client:
+        client.send(BLOCK)
+        client.plan_z(0, 0, 3.0, 3.0)
+        client.switch("other")
+        session = world.board.sessions[SOURCE]
+        assert session.model.name == "other" and session.z(0) == (3.0, 3.0)

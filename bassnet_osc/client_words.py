@@ -1,0 +1,37 @@
+"""What a client says and is told, as bytes and plain values.
+
+Flow: client -> client_words -> wire. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bassnet_osc import wire
+
+HELLO_BYTES = 256  # the server's welcome may not be longer than the hello
+WELCOME = ("session", "token", "latency_samples", "model", "version")  # then key, value pairs
+STATS = ("blocks_in", "lost", "late", "concealed", "p50_ms", "p95_ms", "p99_ms", "load")
+
+
+def hello(name: str, sample_rate: int, block_size: int, format: str, deadline_ms: float | None) -> bytes:
+    """A hello of HELLO_BYTES that wants its answers where it comes from."""
+    args: list[Any] = [name, 0, sample_rate, block_size, format]
+    if deadline_ms is not None:
+        args += ["deadline_ms", float(deadline_ms)]
+    missing = HELLO_BYTES - len(wire.encode("/bassnet/hello", *args, "pad", ""))
+    return wire.encode("/bassnet/hello", *args, "pad", "." * max(0, missing))
+
+
+def welcome(args: tuple[Any, ...]) -> dict[str, Any]:
+    """The arguments of a welcome by name."""
+    pairs = args[len(WELCOME) :]
+    return dict(zip(WELCOME, args, strict=False)) | dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+def why_unanswered(host: str, port: int, status: tuple[str, str], timeout: float) -> str:
+    """For people: no welcome came, of a server that told its status or of none."""
+    state, reason = status
+    if state:
+        return f"the server at {host}:{port} is {state} ({reason}) for {timeout:g} s: try later"
+    return f"no server at {host}:{port} answered in {timeout:g} s: start `bassnet serve --port {port}`"
