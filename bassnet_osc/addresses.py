@@ -191,8 +191,8 @@ ADDRESSES = {
             _variation_z(n),
             "ff",
             "f x, f y",
-            "a further bass to the same mix, at this z; answered at /bassnet/variation/"
-            f"{n}/audio/out, after the plain one",
+            "a further bass to the same mix, at this z, in its own stream of answers; N is 1 to "
+            f"{MAX_VARIATIONS}",
         )
         for n in range(1, MAX_VARIATIONS + 1)
     },
@@ -248,7 +248,12 @@ ANSWERS = {
 
 def markdown() -> str:
     """The README's tables: what a client may send, and what it is sent."""
-    sent = [f"| `{name}` | {a.arguments} | {a.effect} |" for name, a in ADDRESSES.items()]
+    further = tuple(f"/bassnet/variation/{n}/" for n in range(2, MAX_VARIATIONS + 1))
+    sent = [
+        f"| `{name.replace('/1/', '/N/')}` | {a.arguments} | {a.effect} |"
+        for name, a in ADDRESSES.items()
+        if not name.startswith(further)
+    ]
     answered = [f"| `{name}` | {arguments} |" for name, arguments in ANSWERS.items()]
     heads = ("| client to server | arguments | effect |", "| server to client | arguments |")
     return "\n".join([heads[0], "|---|---|---|", *sent, "", heads[1], "|---|---|", *answered])

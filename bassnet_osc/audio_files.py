@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -118,7 +118,8 @@ def whole(path: Path) -> Iterator[Path]:
         with refusals_told_of(path):
             part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a name that the system refuses was refused above
+            part.unlink(missing_ok=True)
 
 
 @contextmanager
