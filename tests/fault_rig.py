@@ -36,9 +36,10 @@ SILENT = 1e-4  # -80 dBFS: around a peak below it nobody hears a step
 class ServerProcess:
     """`bassnet serve` in a process of its own, its log at hand."""
 
-    def __init__(self, port: int = 0, model: str = MODEL) -> None:
+    def __init__(self, port: int = 0, model: str = MODEL, *options: str) -> None:
         self._log = TemporaryFile("w+b")  # noqa: SIM115 (closed by __exit__)
         command = [sys.executable, "-m", "bassnet_osc", "serve", "--port", str(port), "--model", model]
+        command += options
         self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         found = wait_for(lambda: re.search(r"listening on [\d.]+:(\d+)", self.log()), START_S)
         assert found, f"the server did not start: {self.log()}"
