@@ -118,13 +118,13 @@ def test_whatever_the_network_does_the_replay_is_what_came_back(tmp_path: Path) 
     Played again from the log, the bass is what the client got, each sample in its place: nothing has shifted.
     """
     blocks, faults = mix_blocks(256, 4.0), replace(ROUGH, spacing=0.0)
-    with ServerProcess(0, MODEL, "--log", str(tmp_path / "log")) as server:
-        with (
-            FaultProxy(server.port, faults, faults, seed=9) as proxy,
-            Client(port=proxy.port, block_size=256, deadline_ms=PATIENT_MS) as client,
-        ):
-            stream = Stream(client, blocks).play()
-            stats = client.stats()
+    with (
+        ServerProcess(0, MODEL, "--log", str(tmp_path / "log")) as server,
+        FaultProxy(server.port, faults, faults, seed=9) as proxy,
+        Client(port=proxy.port, block_size=256, deadline_ms=PATIENT_MS) as client,
+    ):
+        stream = Stream(client, blocks).play()
+        stats = client.stats()
     assert stats is not None and stats["lost"] > len(proxy.inward.lost) > 10
     said = play_again(tmp_path / "log", tmp_path / "again")
     played, _ = soundfile.read(tmp_path / "again" / "session-1.wav", dtype="float32")
