@@ -40,7 +40,7 @@ def _hello(board: Switchboard, request: Request, *args: Any) -> None:
         board.refusals.send_short(request, STATUS, board.state, board.reason)
         return
     try:
-        board.welcome(board.admit(Hello.parse(list(args)), request), request)
+        board.welcome(board.register.admit(Hello.parse(list(args)), request, board.shelf.default), request)
     except BassNetError as error:
         board.refusals.refuse(request, "hello", str(error))
 
@@ -54,17 +54,17 @@ def _audio_in(board: Switchboard, request: Request, message: bytes) -> None:
 
 
 def _z(board: Switchboard, request: Request, x: float, y: float) -> None:
-    for session in board.addressed(request):
+    for session in board.register.addressed(request):
         session.z.set(x, y)
 
 
 def _z_x(board: Switchboard, request: Request, x: float) -> None:
-    for session in board.addressed(request):
+    for session in board.register.addressed(request):
         session.z.set_axis("x", x)
 
 
 def _z_y(board: Switchboard, request: Request, y: float) -> None:
-    for session in board.addressed(request):
+    for session in board.register.addressed(request):
         session.z.set_axis("y", y)
 
 
@@ -88,7 +88,7 @@ def _variation_z(n: int) -> Callable[..., None]:
 
 
 def _model(board: Switchboard, request: Request, name: str) -> None:
-    for session in list(board.addressed(request)):
+    for session in list(board.register.addressed(request)):
         board.switch(session, name, request)
 
 
@@ -104,7 +104,7 @@ def _report(board: Switchboard, request: Request, padding: str) -> None:
 
 def _param(name: str) -> Callable[..., None]:
     def change(board: Switchboard, request: Request, value: str | float) -> None:
-        for session in board.addressed(request):
+        for session in board.register.addressed(request):
             session.play_as(changed(session.sound, name, value))
 
     return change

@@ -75,6 +75,9 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="FILE",
         help="write down all that is heard and decided, for `bassnet replay`; 700 MB an hour and session",
     )
+    serve.add_argument(
+        "--json-log", action="store_true", help="log lines of JSON, for a journal, instead of the live table"
+    )
     _add_model(serve)
     _add_provider(serve, "auto")
 

@@ -18,6 +18,8 @@ from bassnet_osc.sound import PARAMS, Sound
 from bassnet_osc.spec import USUAL_RATE, BassNetError
 
 if TYPE_CHECKING:
+    import logging
+
     from bassnet_osc.bundle import Bundle
     from bassnet_osc.live_table import LiveTable
 
@@ -60,11 +62,9 @@ def _serve(arguments: argparse.Namespace) -> None:
     from bassnet_osc.runtimes import shadow_warning
     from bassnet_osc.server import Options, Running, run
 
-    table = _live_table(lambda: report(running[0].board)) if sys.stdout.isatty() else None
-    handlers = [table.handler] if table else None
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers
-    )
+    is_live = sys.stdout.isatty() and not arguments.json_log
+    table = _live_table(lambda: report(running[0].board)) if is_live else None
+    _start_log(table.handler if table else logging.StreamHandler(), arguments.json_log)
     if warning := shadow_warning():
         logging.getLogger("bassnet_osc").warning(warning)
     bundle = Bundle.load(arguments.model, arguments.provider)
@@ -91,6 +91,18 @@ def _serve(arguments: argparse.Namespace) -> None:
     )
     with table or contextlib.nullcontext():
         run(bundle, arguments.provider, options, announce, draw)
+
+
+def _start_log(handler: logging.Handler, is_json: bool) -> None:
+    import logging
+
+    from bassnet_osc.log_lines import JsonLines
+
+    if is_json:
+        handler.setFormatter(JsonLines())
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=[handler]
+    )
 
 
 def _live_table(tell: Callable[[], dict[str, Any]]) -> LiveTable:

@@ -103,5 +103,11 @@ class Refusals:
         """Forgets what is over, and writes one line for all that was refused."""
         self._told = {key: at for key, at in self._told.items() if now - at < EVERY}
         if self._last:
-            log.warning("%d messages refused so far; the last: %s", self.n_refused, self._last)
+            told = {"event": "refused", "refused": self.n_refused, "last": self._last}
+            log.warning(
+                "%d messages refused so far; the last: %s",
+                self.n_refused,
+                self._last,
+                extra={"fields": told},
+            )
             self._last = ""

@@ -13,6 +13,7 @@ import logging
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -137,7 +138,9 @@ async def serve(
     listening = bind(options.host, options.port, needs_list=not allowed)
     transport, door = await loop.create_datagram_endpoint(lambda: Door(allowed), sock=listening)
     engine, shelf = Engine(loop.call_soon_threadsafe, loop.time), make_shelf(loop.call_soon_threadsafe)
-    board = door.board = Switchboard(ADDRESSES, shelf, make_voice, engine, transport.sendto, loop)
+    board = door.board = Switchboard(
+        ADDRESSES, shelf, make_voice, engine, transport.sendto, loop, wall_time=time.time
+    )
     Watch(board, loop, each_second)
     _stop_on_signals(loop, stop)
     try:

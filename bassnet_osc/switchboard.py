@@ -7,31 +7,26 @@ Flow: server (socket) -> switchboard -> addresses, session, playing -> answers -
 from __future__ import annotations
 
 import logging
-import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from bassnet_osc import answers as say
 from bassnet_osc import wire
-from bassnet_osc.hello import Hello
-from bassnet_osc.latent import LiveZ
 from bassnet_osc.pace import Pace
 from bassnet_osc.playing import Loop, Playing
+from bassnet_osc.register import Register
 from bassnet_osc.request import Address, Refusals, Request
-from bassnet_osc.resample import is_odd
 from bassnet_osc.session import MakeVoice, Model, Session, Source
 from bassnet_osc.spec import BassNetError
 
 if TYPE_CHECKING:
     from bassnet_osc.engine import Engine
-    from bassnet_osc.voice import Voice
 
 TO = "/bassnet/to/"  # before a client's name
 MAX_SESSIONS = 64
-ODD_RATES = 8  # a second, of all clients: each takes some milliseconds of the loop's time
-EVERYBODY: Source = ("", 0)
+LATEST_S, MAX_PUT_OFF = 60.0, 4096  # seconds that a control may wait for its time tag; how many may
 MAX_CREDIT = 1 << 16  # bytes that an unproven session may have left to be answered
 FADE_OUT = 0.05  # seconds, when the server ends
 
@@ -65,22 +60,23 @@ class Switchboard:
         send: Callable[[bytes, Source], None],
         loop: Loop,
         max_sessions: int = MAX_SESSIONS,
+        wall_time: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self.sessions: dict[Source, Session] = {}
+        """`wall_time` is the clock of time tags, in Unix seconds."""
         self.state, self.reason = "loading", "the model warms up"
         self.refusals = Refusals(send)
+        self.register = Register(make_voice, loop.time, self._ended, max_sessions)
         self.playing = Playing(engine, self.tell, loop, self._failed)
         self.engine = engine
         self.send = send
         self.shelf = shelf
         self._addresses = addresses
-        self._make_voice = make_voice
+        self._wall_time = wall_time
+        controls = [name.encode() + b"\0" for name, address in addresses.items() if address.is_control]
+        self._controls = (TO.encode(), *controls)
+        self._n_put_off = 0  # messages that wait for their time
         self._loop = loop
-        self._max_sessions = max_sessions
-        self._n_opened = 0
         self._started = loop.time()
-        self.voices = Pace("a stream may start anew", "send blocks no faster than real time")
-        self.odd_rates = Pace("odd sample rates may come", "take a usual one, or try again", ODD_RATES)
         self.reports = Pace("a report may be asked for", "ask less often")
 
     @property
@@ -96,12 +92,28 @@ class Switchboard:
             session.last_seen = now
             session.credit = min(session.credit + len(datagram), MAX_CREDIT)
         try:
-            messages = wire.unbundle(datagram)
+            messages = wire.timed(datagram)
         except BassNetError as error:
             self.refusals.refuse(self._request(source, len(datagram), now), "datagram", str(error))
             return
-        for message in messages:
+        for message, at_time in messages:
+            if at_time and self._is_for_later(message, source, at_time):
+                continue
             self._dispatch(message, self._request(source, len(message), now))
+
+    def _is_for_later(self, message: bytes, source: Source, at_time: float) -> bool:
+        """Whether it is a control whose time has yet to come; it is put off then, up to LATEST_S."""
+        wait = at_time - self._wall_time()
+        is_control = message.startswith(self._controls)
+        if not is_control or not 0.0 < wait <= LATEST_S or self._n_put_off >= MAX_PUT_OFF:
+            return False
+        self._n_put_off += 1
+        self._loop.call_at(self._loop.time() + wait, self._in_time, message, source)
+        return True
+
+    def _in_time(self, message: bytes, source: Source) -> None:
+        self._n_put_off -= 1
+        self._dispatch(message, self._request(source, len(message), self._loop.time()))
 
     def become(self, state: str, reason: str = "") -> None:
         """Changes the state (loading, ready, overloaded, stopping) and tells every client."""
@@ -146,61 +158,14 @@ class Switchboard:
 
     # --- sessions ------------------------------------------------------------------------------------
 
-    def admit(self, hello: Hello, request: Request) -> Session:
-        """The session that the hello opens, renews, changes, or moves to another port by its token."""
-        session = request.session or self._left_behind(hello, request.source)
-        self._give_way(hello, request.source, session)
-        if session is None:
-            if len(self.sessions) >= self._max_sessions:
-                raise BassNetError(f"there are {self._max_sessions} sessions already: end one of them")
-            token, model = secrets.randbelow(2**31), self.shelf.default
-            z = LiveZ(model.spec, *model.z_home)
-            session = Session(self._n_opened + 1, token, request.source, hello, model, z, self._paced_voice)
-            self._n_opened += 1
-            where = f"{hello.client} at {request.source[0]}:{request.source[1]}"
-            log.info("session %d: %s, %d Hz", session.number, where, hello.sample_rate)
-        elif session.hello != hello:
-            changed = session.changed(hello)
-            self.drop(session)
-            session = changed
-        else:
-            del self.sessions[session.source]
-        if request.session is None:  # it is new, or says the token of one that was elsewhere
-            session.is_proven, session.credit = False, request.n_bytes
-        session.source, session.last_seen = request.source, request.now
-        self.sessions[request.source] = session
-        return session
+    @property
+    def sessions(self) -> dict[Source, Session]:
+        """All of them, by their source."""
+        return self.register.sessions
 
-    def _give_way(self, hello: Hello, source: Source, mine: Session | None) -> None:
-        """Nobody may name another client's own port as reply_port; of two that name one, the newer has it."""
-        reply_to = source[0], hello.reply_port or source[1]
-        for other in [s for s in self.sessions.values() if s is not mine]:
-            if other.source == reply_to != source:
-                raise BassNetError(
-                    f"reply_port must be your own; {hello.reply_port} is another client's: take a free one"
-                )
-            if other.reply_to == reply_to:
-                self.drop(other)
-
-    def _paced_voice(self, session: Session) -> Voice:
-        self.voices.count(session.source, self._loop.time())
-        if is_odd(session.hello.sample_rate, session.model.spec.cqt.sample_rate):
-            self.odd_rates.count(EVERYBODY, self._loop.time())
-        return self._make_voice(session)
-
-    def _left_behind(self, hello: Hello, source: Source) -> Session | None:
-        """The session of a client that shows its token from another port of the same machine."""
-        mine = (s for s in self.sessions.values() if s.token == hello.token and s.source[0] == source[0])
-        return next(mine, None)
-
-    def addressed(self, request: Request) -> Iterable[Session]:
-        """The sender's session; all of them where it has none: a controller; or those of a name."""
-        if request.client is not None:
-            named = [s for s in self.sessions.values() if s.hello.client == request.client]
-            if not named:
-                raise BassNetError(f"no client is named {wire.short(request.client)}: see its hello")
-            return named
-        return self.sessions.values() if request.session is None else [request.session]
+    def drop(self, session: Session) -> None:
+        """Ends the session and frees what it held."""
+        self.register.drop(session)
 
     def switch(self, session: Session, name: str, request: Request) -> None:
         """Has the session play by an installed model, as soon as that is loaded."""
@@ -235,9 +200,7 @@ class Switchboard:
             if session.owes_welcome:
                 self.welcome(session, request)
 
-    def drop(self, session: Session) -> None:
-        """Ends the session and frees what it held."""
-        del self.sessions[session.source]
+    def _ended(self, session: Session) -> None:
         self.playing.end(session)
 
     def _failed(self, session: Session, failure: Exception) -> None:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 
 from bassnet_osc.playing import Loop
+from bassnet_osc.register import fields
 from bassnet_osc.switchboard import Switchboard
 
 EVERY = 1.0  # seconds
@@ -37,7 +38,12 @@ class Watch:
         self._loop.call_at(now + LOOK_EVERY, self._look)
         if now - self._looked_at < EVERY:
             for session in [s for s in self._board.sessions.values() if now - s.last_seen >= SILENCE]:
-                log.info("session %d (%s) is silent: dropped", session.number, session.hello.client)
+                log.info(
+                    "session %d (%s) is silent: dropped",
+                    session.number,
+                    session.hello.client,
+                    extra=fields("dropped", session),
+                )
                 self._board.drop(session)
         self._looked_at = now
 
@@ -48,9 +54,8 @@ class Watch:
             if now - session.last_block >= EVERY:
                 board.playing.rest(session)  # its client lives, but sends no mix: no note may hang
         board.refusals.every_second(now)
-        board.voices.forget(now)
+        board.register.forget(now)
         board.reports.forget(now)
-        board.odd_rates.forget(now)
         self._judge_load()
         board.tell_state()
         for session in board.sessions.values():

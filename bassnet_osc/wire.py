@@ -20,6 +20,8 @@ MAX_DEPTH = 8  # bundles within bundles
 MAX_ARGS = 64  # arguments of a control message
 PLAIN_TAGS = frozenset("ifsbhdTFN")  # python-osc logs, skips or nests the others
 
+NTP_TO_UNIX = 2_208_988_800  # seconds from 1900, where time tags begin, to 1970
+
 _BUNDLE = b"#bundle\0"
 _BUNDLE_HEAD = 16  # bytes: the name and the time tag
 
@@ -50,21 +52,28 @@ def decode(datagram: bytes) -> list[Message]:
 
 
 def unbundle(datagram: bytes) -> list[bytes]:
-    """The messages of a datagram as bytes, in order, bundles unpacked and their time tags ignored.
+    """The messages of a datagram as bytes, in order, bundles unpacked and their time tags ignored."""
+    return [message for message, _ in timed(datagram)]
 
-    Ours and not python-osc's, which loops for ever on an element of size -4 and recurses without bound.
+
+def timed(datagram: bytes) -> list[tuple[bytes, float]]:
+    """The messages of a datagram, in order, each with the Unix time that its bundle names: 0 for at once.
+
+    Ours and not python-osc's, which loops for ever on an element of size -4, recurses without bound, and
+    sleeps until a time tag comes.
     """
     check_size(datagram)
-    return list(_elements(datagram, 0))
+    return list(_elements(datagram, 0, 0.0))
 
 
-def _elements(packet: bytes, depth: int) -> Iterator[bytes]:
+def _elements(packet: bytes, depth: int, at_time: float) -> Iterator[tuple[bytes, float]]:
     if not packet.startswith(_BUNDLE):
-        yield packet
+        yield packet, at_time
         return
     if depth == MAX_DEPTH:
         raise BassNetError(f"bundles nest at most {MAX_DEPTH} deep; got more: send them flat")
-    at = _BUNDLE_HEAD
+    at, tag = _BUNDLE_HEAD, int.from_bytes(packet[len(_BUNDLE) : _BUNDLE_HEAD], "big")
+    at_time = max(0.0, tag / 2**32 - NTP_TO_UNIX)
     while at < len(packet):
         size = int.from_bytes(packet[at : at + 4], "big")
         at += 4
@@ -72,7 +81,7 @@ def _elements(packet: bytes, depth: int) -> Iterator[bytes]:
             raise BassNetError(
                 f"a bundle's element of {size} bytes does not fit at byte {at} of {len(packet)}"
             )
-        yield from _elements(packet[at : at + size], depth + 1)
+        yield from _elements(packet[at : at + size], depth + 1, at_time)
         at += size
 
 

@@ -11,6 +11,7 @@ from rig import HERE, LATENCY, RATE, THERE, N, Rig
 
 from bassnet_osc import audio_wire, wire
 from bassnet_osc.session import MAX_VARIATIONS
+from bassnet_osc.switchboard import MAX_PUT_OFF
 
 CONTROLLER = ("127.0.0.1", 6000)
 
@@ -247,3 +248,58 @@ def test_at_the_end_the_sound_fades_out_and_stays_silent() -> None:
     n = RATE // 20  # 50 ms
     np.testing.assert_allclose(faded[:n], np.linspace(1, 0, n), atol=1e-6)
     assert not faded[n:].any()
+
+
+# --- time tags ---------------------------------------------------------------------------------------
+
+
+def bundle(at: float, *messages: bytes) -> bytes:
+    """A bundle for a Unix time."""
+    tag = round((at + wire.NTP_TO_UNIX) * 2**32)
+    return b"#bundle\0" + tag.to_bytes(8, "big") + b"".join(len(m).to_bytes(4, "big") + m for m in messages)
+
+
+def test_a_control_with_a_time_tag_waits_for_it_and_nothing_else_does() -> None:
+    wall = [5e8]
+    rig = Rig(wall_time=lambda: wall[0])
+    rig.open()
+    session = rig.board.sessions[HERE]
+    z, ping = wire.encode("/bassnet/z", 2.0, 1.0), wire.encode("/bassnet/ping", 5)
+    rig.board.receive(bundle(wall[0] + 0.5, z, ping), HERE)
+    assert [m.address for m in rig.messages()] == ["/bassnet/pong"]
+    rig.loop.advance(0.49)
+    assert session.z.target == (0.0, 0.0)
+    rig.loop.advance(0.02)
+    assert session.z.target == (2.0, 1.0)
+
+
+def test_what_is_over_or_for_at_once_or_for_another_day_is_taken_at_once() -> None:
+    wall = 5e8
+    rig = Rig(wall_time=lambda: wall)
+    rig.open()
+    session = rig.board.sessions[HERE]
+    for k, at in enumerate((wall - 1.0, wall + 3600.0, 1 / 2**32 - wire.NTP_TO_UNIX)):
+        rig.board.receive(bundle(at, wire.encode("/bassnet/z/x", k + 1.0)), HERE)
+        assert session.z.target[0] == k + 1.0
+
+
+def test_so_many_controls_may_wait_and_no_more() -> None:
+    wall = 5e8
+    rig = Rig(wall_time=lambda: wall)
+    rig.open()
+    messages = [wire.encode("/bassnet/z/x", 1.0)] * 100
+    for _ in range(45):
+        rig.board.receive(bundle(wall + 2.0, *messages), HERE)
+    assert rig.board._n_put_off == MAX_PUT_OFF
+    rig.loop.advance(2.1)
+    assert rig.board._n_put_off == 0
+
+
+def test_one_whose_session_is_over_by_then_is_a_controllers() -> None:
+    rig = Rig(wall_time=lambda: 5e8)
+    rig.open()
+    rig.open(source=THERE, client="pad")
+    rig.board.receive(bundle(5e8 + 1.0, wire.encode("/bassnet/to/pad/z", 2.0, 2.0)), HERE)
+    rig.say("/bassnet/bye")
+    rig.loop.advance(1.0)
+    assert rig.board.sessions[THERE].z.target == (2.0, 2.0)

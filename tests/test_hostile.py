@@ -86,7 +86,7 @@ def assert_bounded(rig: Rig) -> None:
     board = rig.board
     assert len(board.sessions) <= MAX_SESSIONS
     assert len(board.refusals._told) <= MAX_WARNED
-    assert len(board.voices._had) <= len(STRANGERS) + 1  # a second's sources at most
+    assert len(board.register.voices._had) <= len(STRANGERS) + 1  # a second's sources at most
     assert len(board.reports._had) <= len(STRANGERS) + 1
     assert len(board.playing._timers) <= MAX_SESSIONS
     takes = [s.take for s in board.sessions.values() if s.take is not None]
@@ -106,7 +106,7 @@ def test_what_the_hostile_filled_is_freed(attacked: Rig) -> None:
     board = attacked.board
     assert list(board.sessions) == [HERE]
     assert len(board.playing._timers) <= 1
-    assert not board.refusals._told and not board.voices._had and not board.reports._had
+    assert not board.refusals._told and not board.register.voices._had and not board.reports._had
 
 
 @pytest.fixture
