@@ -162,7 +162,7 @@ ADDRESSES = {
         "ff",
         "f x, f y",
         "moves in the latent plane, clamped to z_range; everybody's, from a source without a session; one "
-        "client's as /bassnet/to/NAME/z, NAME as in its hello, and z/x, z/y and param likewise",
+        "client's as /bassnet/to/NAME/z, NAME as in its hello; z/x, z/y, param and model likewise",
         is_open=True,
         is_control=True,
     ),

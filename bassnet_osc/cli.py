@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from bassnet_osc.bundle import Bundle
     from bassnet_osc.live_table import LiveTable
+    from bassnet_osc.server import Options
 
 EXIT_SICK, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -60,7 +61,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     from bassnet_osc.bundle import Bundle
     from bassnet_osc.report import report
     from bassnet_osc.runtimes import shadow_warning
-    from bassnet_osc.server import Options, Running, run
+    from bassnet_osc.server import Running, run
 
     is_live = sys.stdout.isatty() and not arguments.json_log
     table = _live_table(lambda: report(running[0].board)) if is_live else None
@@ -78,19 +79,24 @@ def _serve(arguments: argparse.Namespace) -> None:
         if table and running:
             table.update()
 
-    options = Options(
-        arguments.host,
-        arguments.port,
-        arguments.allow,
-        _sound(arguments),
-        arguments.midi_port,
-        arguments.latency_target,
-        arguments.oscquery,
-        arguments.announce,
-        arguments.log,
-    )
     with table or contextlib.nullcontext():
-        run(bundle, arguments.provider, options, announce, draw)
+        run(bundle, arguments.provider, _options(arguments), announce, draw)
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    from bassnet_osc.server import Options
+
+    return Options(
+        host=arguments.host,
+        port=arguments.port,
+        allow=arguments.allow,
+        sound=_sound(arguments),
+        midi_port=arguments.midi_port,
+        latency_target_ms=arguments.latency_target,
+        query_port=arguments.oscquery,
+        announce=arguments.announce,
+        log=arguments.log,
+    )
 
 
 def _start_log(handler: logging.Handler, is_json: bool) -> None:

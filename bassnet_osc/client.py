@@ -152,7 +152,7 @@ class Client:
         self._choose(f"/bassnet/variation/{n}/z", float(x), float(y))
 
     def switch(self, model: str) -> None:
-        """Plays by another installed model; `latency_samples` may be another one then, see `receive`."""
+        """Plays by another installed model; `latency_samples` may be another one then."""
         self._choose("/bassnet/model", model)
 
     def param(self, name: str, value: str | float) -> None:

@@ -21,12 +21,12 @@ from bassnet_osc.bundle import PROVIDERS, Bundle, find, has_cuda
 from bassnet_osc.echo import granted_buffer, largest_block, largest_datagram, reached, who_answers
 from bassnet_osc.engine import OVERLOAD
 from bassnet_osc.server import bind
-from bassnet_osc.spec import GRAPHS, RECEIVE_BUFFER, BassNetError
+from bassnet_osc.spec import GRAPHS, RECEIVE_BUFFER, USUAL_RATE, BassNetError
 from bassnet_osc.switchboard import MAX_SESSIONS
 from bassnet_osc.voice import Voice
 from bassnet_osc.wire import MAX_DATAGRAM
 
-RATE, BLOCK_SIZE = 48_000, 256  # of the session that the headroom is measured with
+RATE, BLOCK_SIZE = USUAL_RATE, 256  # of the session that the headroom is measured with
 NOISE_S, NOISE_LEVEL = 3.0, 0.1  # 150 hops of the live model; -20 dBFS
 HOP_SHARE = 0.5  # of a hop that the slow ones (p99) may take: the rest is for the client and the host
 GPU_BUILD = "pip uninstall -y onnxruntime, then pip install --force-reinstall onnxruntime-gpu"

@@ -11,17 +11,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bassnet_osc import answers, wire
+from bassnet_osc import answers, client_words, wire
 from bassnet_osc.audio_wire import MAX_BLOCK, encode_audio
+from bassnet_osc.hello import MIN_BLOCK
 from bassnet_osc.request import ERROR
 from bassnet_osc.server import bind
-from bassnet_osc.spec import HOST, BassNetError
+from bassnet_osc.spec import HOST, USUAL_RATE, BassNetError
 
 ANSWER_S = 1.0  # that a server may take to answer a hello
 ECHO_S, ECHO_TRIES = 0.1, 2  # for an echo on this machine, where a loss is a full buffer or a wrong size
-SMALLEST_BLOCK = 16  # samples (the protocol's)
-HELLO = ("/bassnet/hello", "doctor", 0, 48_000, 256, "f", "pad")
-HELLO_BYTES = 256  # the welcome may not be longer
 
 
 def reached(host: str) -> str:
@@ -31,7 +29,7 @@ def reached(host: str) -> str:
 
 def who_answers(host: str, port: int) -> str | None:
     """What a server there says to a hello; None where nothing answers, or something that is no server."""
-    hello = wire.encode(*HELLO, "." * (HELLO_BYTES - len(wire.encode(*HELLO, ""))))
+    hello = client_words.hello("doctor", USUAL_RATE, MIN_BLOCK, "f", None)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.settimeout(ANSWER_S)
         try:
@@ -59,7 +57,7 @@ def largest_block(format: str, n_bytes: int) -> int:
         return len(encode_audio(answers.AUDIO_OUT, 0, silence[:n_samples], format)) <= n_bytes
 
     n_samples = _largest(fits, MAX_BLOCK)
-    return n_samples if n_samples >= SMALLEST_BLOCK else 0
+    return n_samples if n_samples >= MIN_BLOCK else 0
 
 
 def granted_buffer() -> int:

@@ -3,7 +3,7 @@
 Flow: playing -> engine -> voice. Each turn takes the oldest block of every session, so that none waits for
 another's queue; the windows that they make due are decoded in batches, the most urgent first. When there is
 too much to do, less is done, by steps: first every second window is left out and the one before it stands in,
-then windows are left out whose results would come too late anyway. Queues never grow.
+then windows are left out whose time is over before their turn. Queues never grow.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _Job:
     done: Done
     hearing: Hearing | None = None
     window: Window | None = None  # that is due
-    busy_s: float = 0.0  # spent on it, its share of batches included
+    busy_s: float = 0.0  # spent on it, batches that it shared counted whole
     is_inference: bool = False  # whether any window of it was decoded
 
 
@@ -90,7 +90,7 @@ class Engine:
     def submit(self, voice: Voice, block: Block, until: float, done: Done) -> None:
         """Queues a block; `done` is posted with what was heard, or with the exception that hearing raised.
 
-        Windows that cannot be decoded by `until` (in the clock's seconds) are left out.
+        Windows whose decoding has not begun by `until` (in the clock's seconds) are left out.
         """
         with self._changed:
             self._queues.setdefault(voice, deque()).append(_Job(voice, block, until, done))
@@ -102,7 +102,7 @@ class Engine:
             self._queues.pop(voice, None)
 
     def measured(self) -> Measured:
-        """Over the last thousand inferences and the last two seconds; zeros before there were any."""
+        """Over the last N_MEASURED inferences and LOAD_SPAN seconds; zeros before there were any."""
         with self._changed:
             now, inference_ms = self._clock(), list(self._inference_ms)
             load = self._load(now)

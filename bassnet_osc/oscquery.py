@@ -33,7 +33,7 @@ MAX_SOCKETS = 128  # those and HTTP's: a mirror may ask for every value at once
 MAX_PATHS = 256  # that one WebSocket listens to
 MAX_MESSAGE = 1024  # bytes of a command
 MAX_REFUSED = 100  # frames that one WebSocket may send in vain
-RECEIVE_BUFFER = 4096  # bytes: what one flood may bring in before the audio has its turn again
+DOOR_BUFFER = 4096  # bytes: what one flood may bring in before the audio has its turn again
 MAX_BACKLOG = 1 << 16  # bytes unsent, with which a listener waits until it has read
 POLL = 0.05  # seconds between two looks at the values, while somebody listens
 PING = 10.0  # seconds between two pings to a WebSocket, and for the answer
@@ -96,7 +96,7 @@ class QueryServer:
             logger=log,
         )
         for door in self._server.sockets:
-            door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, DOOR_BUFFER)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -115,7 +115,9 @@ class QueryServer:
         if not is_heard(connection.remote_address[0], self._peers):
             self._refuse(f"{connection.remote_address[0]} is not allowed")
             return _response(HTTPStatus.FORBIDDEN)
-        if not is_welcome(hosts, origins, self._own):
+        # A name can be rebound, an address cannot: the one by which it was reached is a server's own.
+        own = self._own | own_names({connection.local_address[0]})
+        if not is_welcome(hosts, origins, own):
             self._refuse(f"Host {wire.short(hosts)}, Origin {wire.short(origins)}")
             return _response(HTTPStatus.FORBIDDEN)
         if any("websocket" in value.lower() for value in request.headers.get_all("Upgrade")):

@@ -10,14 +10,14 @@ from typing import Any
 
 from bassnet_osc.addresses import ADDRESSES
 from bassnet_osc.answers import STATUS
-from bassnet_osc.oscquery_namespace import Node
+from bassnet_osc.oscquery_namespace import READ, Node
 from bassnet_osc.request import Address
 from bassnet_osc.session import Session
 from bassnet_osc.sound import PARAMS
 from bassnet_osc.switchboard import TO, Switchboard
 from bassnet_osc.timbres import TIMBRES
 
-READ, WRITE, BOTH = 1, 2, 3  # OSCQuery's ACCESS
+WRITE, BOTH = 2, 3  # of OSCQuery's ACCESS, beside READ
 
 Values = tuple[Any, ...]
 

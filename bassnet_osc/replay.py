@@ -198,7 +198,8 @@ def in_words(played: Replay, out: Path) -> str:
         for session in played.sessions
     ]
     if played.n_headless:
-        lines.append(f"{played.n_headless} streams began before the log does: left out")
+        n = played.n_headless
+        lines.append(f"{n} stream{'s' * (n > 1)} began before the log does: left out")
     return "\n".join(lines) or "nobody played"
 
 
@@ -215,10 +216,11 @@ def progress(path: Path) -> Iterator[bytes]:
 
 def _goes_on(path: Path) -> bool:
     """Whether the file before this one belongs to the same run."""
-    if not before(path).is_file():
+    run, part = wire.decode_message(next(records(path))).args
+    try:
+        old_run, old_part = wire.decode_message(next(records(before(path)))).args
+    except (BassNetError, ValueError):  # none there, or nothing to be read
         return False
-    heads = [wire.decode_message(next(records(part))).args for part in (before(path), path)]
-    (old_run, old_part), (run, part) = heads
     return bool(run == old_run and part == old_part + 1)
 
 

@@ -1,6 +1,7 @@
 """The OSC server: one UDP socket, asyncio, and a clean end.
 
-Flow: cli -> run -> switchboard, engine. The socket's loop and the engine's thread are the only two.
+Flow: cli -> run -> switchboard, engine. The socket's loop and the engine's thread are the two that play;
+a log and models that are being loaded have threads of their own.
 """
 
 from __future__ import annotations
@@ -119,8 +120,8 @@ def run(
         midi = (
             ends.enter_context(MidiPort.open(options.midi_port, bundle.spec)) if options.midi_port else None
         )
-        log = ends.enter_context(SessionLog(options.log)) if options.log else None
-        make_voice = voice_maker(options.sound, midi, target_ms, log)
+        session_log = ends.enter_context(SessionLog(options.log)) if options.log else None
+        make_voice = voice_maker(options.sound, midi, target_ms, session_log)
         asyncio.run(serve(partial(Shelf, bundle, provider), make_voice, options, on_ready, each_second))
 
 

@@ -86,11 +86,14 @@ class Session:
         Another reply_port has to be proven anew.
         """
         other = Session(self.number, self.token, self.source, hello, self.model, self.z, self._make_voice)
+        other.wanted_model = self.wanted_model
         other.is_proven = self.is_proven and hello.reply_port == self.hello.reply_port
         other.credit = self.credit
         other.wants = self.wants
         other.play_as(self.sound)
+        self.z.start_anew()
         for n, z in self.variations.items():
+            z.start_anew()
             other.vary(n, z)
         return other
 
@@ -199,7 +202,7 @@ class Session:
             self.voice, first, hello.block_size, hello.sample_rate, hello.deadline_seconds, self.counters
         )
         take.tails, self._tails = self._tails, {}
-        for seq, offset, x, y in self._planned:
-            self.z.plan(self._frame_at(take, seq, offset), x, y)
+        for planned, offset, x, y in self._planned:
+            self.z.plan(self._frame_at(take, planned, offset), x, y)
         self._planned.clear()
         return take

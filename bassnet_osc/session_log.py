@@ -16,6 +16,7 @@ would have a gap ends instead.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -123,17 +124,20 @@ class SessionLog:
         return file
 
     def _write(self) -> None:
+        message: bytes | None = b""
         try:
             while (message := self._waiting.get()) is not None:
                 if self._file.tell() > self._max_bytes:
                     self._file.close()
                     self._file = self._next_file()
                 _append(self._file, message)
+            self._file.close()
         except OSError as error:
             self._end(str(error))
-            while self._waiting.get() is not None:
-                pass  # what was under way when it ended
-        self._file.close()
+            with contextlib.suppress(OSError):  # it was told just now
+                self._file.close()
+            while message is not None:  # what was under way when it ended
+                message = self._waiting.get()
 
 
 def _append(file: BinaryIO, message: bytes) -> None:

@@ -9,11 +9,12 @@ the answer may get.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import socket
 import time
 
 from bassnet_osc import report_text, wire
+from bassnet_osc.line import Line
 from bassnet_osc.report import REPORT
 from bassnet_osc.report_text import Report
 from bassnet_osc.spec import BassNetError
@@ -29,16 +30,12 @@ def ask(host: str, port: int, timeout: float = TIMEOUT) -> Report:
     """The report of the server there; raises BassNetError where none comes in `timeout` seconds."""
     question, where = _question(), f"{host}:{port}"
     until = time.monotonic() + timeout
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        try:
-            asking.connect((host, port))  # from here on only the server's datagrams arrive
-            while (now := time.monotonic()) < until:
-                _send(asking, question)
-                answer = _heard(asking, where, min(until, now + ASK_AGAIN))
-                if answer is not None:
-                    return answer
-        except (OSError, UnicodeError, OverflowError) as error:  # no host; no name of one; no port
-            raise BassNetError(f"no way to {where} ({error}): mend --host and --port") from None
+    with contextlib.closing(Line(host, port)) as line:
+        while (now := time.monotonic()) < until:
+            line.send(question)
+            answer = _heard(line, where, min(until, now + ASK_AGAIN))
+            if answer is not None:
+                return answer
     raise BassNetError(
         f"no server at {where} answered in {timeout:g} s: start `bassnet serve --port {port}`, or give "
         "--host and --port of one that runs; from another machine it also has to be started with --allow"
@@ -63,20 +60,11 @@ def _question() -> bytes:
     return wire.encode(REPORT, "." * (missing + 3))  # the empty text takes 4 bytes as well
 
 
-def _send(asking: socket.socket, question: bytes) -> None:
-    try:
-        asking.send(question)
-    except ConnectionError:
-        asking.send(question)  # that was the echo of an earlier one that found no server
-
-
-def _heard(asking: socket.socket, where: str, until: float) -> Report | None:
+def _heard(line: Line, where: str, until: float) -> Report | None:
     """The report that comes until then, or None."""
-    while (left := until - time.monotonic()) > 0:
-        asking.settimeout(left)
-        try:
-            datagram = asking.recv(wire.MAX_DATAGRAM)
-        except (TimeoutError, ConnectionError):  # the latter: nobody listens there, yet
+    while time.monotonic() < until:
+        datagram = line.receive(until)
+        if datagram is None:
             continue
         try:
             told = [_report_in(message) for message in wire.decode(datagram)]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TO = "/bassnet/to/"  # before a client's name
 MAX_SESSIONS = 64
 LATEST_S, MAX_PUT_OFF = 60.0, 4096  # seconds that a control may wait for its time tag; how many may
+MAX_CONTROL = 256  # bytes of a control that may wait
 MAX_CREDIT = 1 << 16  # bytes that an unproven session may have left to be answered
 FADE_OUT = 0.05  # seconds, when the server ends
 
@@ -104,16 +105,19 @@ class Switchboard:
     def _is_for_later(self, message: bytes, source: Source, at_time: float) -> bool:
         """Whether it is a control whose time has yet to come; it is put off then, up to LATEST_S."""
         wait = at_time - self._wall_time()
-        is_control = message.startswith(self._controls)
+        is_control = message.startswith(self._controls) and len(message) <= MAX_CONTROL
         if not is_control or not 0.0 < wait <= LATEST_S or self._n_put_off >= MAX_PUT_OFF:
             return False
         self._n_put_off += 1
-        self._loop.call_at(self._loop.time() + wait, self._in_time, message, source)
+        of = self.sessions.get(source)
+        self._loop.call_at(self._loop.time() + wait, self._in_time, message, source, of)
         return True
 
-    def _in_time(self, message: bytes, source: Source) -> None:
+    def _in_time(self, message: bytes, source: Source, of: Session | None) -> None:
+        """Not where the session has ended meanwhile, since without one a control would be everybody's."""
         self._n_put_off -= 1
-        self._dispatch(message, self._request(source, len(message), self._loop.time()))
+        if self.sessions.get(source) is of:
+            self._dispatch(message, self._request(source, len(message), self._loop.time()))
 
     def become(self, state: str, reason: str = "") -> None:
         """Changes the state (loading, ready, overloaded, stopping) and tells every client."""
@@ -174,10 +178,11 @@ class Switchboard:
                 f"model must be one of {', '.join(self.shelf.names)}; got {wire.short(name)}: choose one"
             )
         session.wanted_model = name
-        self.shelf.fetch(name, partial(self._fetched, session, name, request))
+        self.shelf.fetch(name, partial(self._fetched, session.number, name, request))
 
-    def _fetched(self, session: Session, name: str, request: Request, model: Model | Exception) -> None:
-        if self.sessions.get(session.source) is not session or session.wanted_model != name:
+    def _fetched(self, number: int, name: str, request: Request, model: Model | Exception) -> None:
+        session = next((one for one in self.sessions.values() if one.number == number), None)
+        if session is None or session.wanted_model != name:
             return  # gone, or it wants another one by now
         try:
             if isinstance(model, Exception):

@@ -1,18 +1,13 @@
-"""What the tests of faults and their report share: a server process, a paced stream, and two measures.
+"""What the tests of faults and their report share: a paced stream, and two measures.
 
 Flow: mix -> stream -> Client <-> (FaultProxy) <-> ServerProcess; what came back -> steps, offline twins.
 """
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryFile
 
 import numpy as np
 import soundfile
@@ -25,60 +20,10 @@ from bassnet_osc.latent import LiveZ
 from bassnet_osc.take import Counters, Take
 from bassnet_osc.voice import Voice
 
-MODEL = "a1-live"
 RATE = 48_000
-START_S = 60.0  # for a server to be ready: 2 s on an idle machine
 QUIET_S = 0.7  # without an answer, after which none is expected any more
 NEAR_S = 0.02  # on each side: the local peak of a step
 SILENT = 1e-4  # -80 dBFS: around a peak below it nobody hears a step
-
-
-class ServerProcess:
-    """`bassnet serve` in a process of its own, its log at hand."""
-
-    def __init__(self, port: int = 0, model: str = MODEL, *options: str) -> None:
-        self._log = TemporaryFile("w+b")  # noqa: SIM115 (closed by __exit__)
-        command = [sys.executable, "-m", "bassnet_osc", "serve", "--port", str(port), "--model", model]
-        command += options
-        self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
-        found = wait_for(lambda: re.search(r"listening on [\d.]+:(\d+)", self.log()), START_S)
-        assert found, f"the server did not start: {self.log()}"
-        self.port = int(found.group(1))
-
-    def __enter__(self) -> ServerProcess:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10.0)
-            except subprocess.TimeoutExpired:
-                self.kill()
-        self._log.close()
-
-    def kill(self) -> None:
-        """SIGKILL: no bye, no fade."""
-        self.process.kill()
-        self.process.wait()
-
-    def log(self) -> str:
-        """All that it has said; its file's end is the process's own, so this one reads by position."""
-        with open(f"/proc/self/fd/{self._log.fileno()}", "rb") as log:
-            return log.read().decode()
-
-    def rss(self) -> int:
-        """Resident memory in bytes (Linux)."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return 1024 * int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0])
-
-
-def wait_for(look: Callable[[], object], seconds: float) -> object:
-    """What `look` returns as soon as it is true; its last word after so many seconds."""
-    until = time.monotonic() + seconds
-    while not (seen := look()) and time.monotonic() < until:
-        time.sleep(0.01)
-    return seen
 
 
 def mix_blocks(block_size: int, seconds: float, start_s: float = 0.0) -> list[Audio]:

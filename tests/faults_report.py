@@ -16,7 +16,8 @@ import soundfile
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the runtime beside these tests
 
 from fault_proxy import FaultProxy, Faults
-from fault_rig import MODEL, RATE, ServerProcess, Stream, joined, mix_blocks, offline, steps_db
+from fault_rig import RATE, Stream, joined, mix_blocks, offline, steps_db
+from server_process import MODEL, ServerProcess
 
 from bassnet_osc.audio_files import Audio
 from bassnet_osc.audio_wire import decode_audio
@@ -99,7 +100,7 @@ def main() -> None:
     print(f"| {HEAD} |\n|{'---|' * (HEAD.count('|') + 1)}")  # noqa: T201
     with TemporaryDirectory() as name:
         folder = Path(name)
-        with ServerProcess(0, MODEL, "--log", str(folder / "log")) as server:
+        with ServerProcess(MODEL, "--log", str(folder / "log")) as server:
             rows = [row(server, bundle, *network) for network in ROWS]
         replay(folder / "log", folder / "again")
         for number, one in enumerate(rows, start=1):

@@ -15,13 +15,13 @@ import time
 from dataclasses import dataclass
 
 from hostile import Hostile
-from serving import Player, ServerProcess
+from player import Player
+from server_process import MODEL, ServerProcess
 from tqdm import tqdm
 
 from bassnet_osc.client import Client
 from bassnet_osc.spec import HOST, RECEIVE_BUFFER
 
-MODEL = "a1-live"
 SOURCES = 96  # sockets of the attackers: more than there may be sessions
 FLIGHT = (
     RECEIVE_BUFFER // 4

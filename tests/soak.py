@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
-from serving import ServerProcess, mix_for_ever
+from player import mix_for_ever
+from server_process import MODEL, ServerProcess
 from tqdm import tqdm
 
 from bassnet_osc.audio_files import Audio
@@ -34,7 +35,6 @@ from bassnet_osc.playthrough import lag_samples
 from bassnet_osc.spec import HOST
 from bassnet_osc.voice import Voice
 
-MODEL = "a1-live"
 BLOCK_SIZE = 256  # samples
 IN_FLIGHT = 8  # blocks: a hop of the model has four
 PATIENCE_S = 5.0  # for an answer

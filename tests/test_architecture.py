@@ -24,7 +24,7 @@ ALLOWED = {
     "latent": {"threading"},  # a lock: z is moved in one thread and used in another
     "session_log": {"threading"},
     "shelf": {"threading"},
-    "status": {"socket", "time"},
+    "status": {"time"},
     "oscquery": {"asyncio", "socket"},
     "announce": {"asyncio"},
     "datagrams_windows": {"socket"},

@@ -11,6 +11,7 @@ from rig import HERE, LATENCY, RATE, THERE, N, Rig
 
 from bassnet_osc import audio_wire, wire
 from bassnet_osc.session import MAX_VARIATIONS
+from bassnet_osc.spec import BassNetError
 from bassnet_osc.switchboard import MAX_PUT_OFF
 
 CONTROLLER = ("127.0.0.1", 6000)
@@ -58,13 +59,22 @@ def test_timed_z_is_refused_where_it_means_nothing() -> None:
     assert errors(rig, CONTROLLER)[0][0] == "no_session"  # whose time would it be?
 
 
-def test_a_restart_forgets_timed_z() -> None:
+@pytest.mark.parametrize("is_hello", [False, True])
+def test_a_new_take_forgets_timed_z(is_hello: bool) -> None:
+    """By reset or by another hello, of the session's z and of a variation's."""
     rig = Rig()
     rig.open()
+    rig.say("/bassnet/variation/1/z", 1.0, 1.0)
     rig.block(0)
+    session = rig.board.sessions[HERE]
+    session.variations[1].plan(5.0, 2.0, 2.0)
     rig.say("/bassnet/z/at", 4, 0, 3.0, 3.0)
-    rig.say("/bassnet/reset")
-    assert rig.board.sessions[HERE].z(1000) == (0.0, 0.0)
+    if is_hello:
+        rig.hello(block_size=64)
+    else:
+        rig.say("/bassnet/reset")
+    session = rig.board.sessions[HERE]
+    assert session.z(1000) == (0.0, 0.0) and session.variations[1](1000) == (1.0, 1.0)
 
 
 # --- variations --------------------------------------------------------------------------------------
@@ -171,16 +181,44 @@ def test_a_refused_voice_leaves_the_model_as_it_was() -> None:
     rig.open()
     rig.block(0)
     session = rig.board.sessions[HERE]
-    session.voice.can_go_on_with = lambda model: False
-    take = session.take
-    for _ in range(4):  # as often as a voice may be had in a second
-        rig.hello(block_size=64)
-        rig.hello()
+    voice, take = session.voice, session.take
+    voice.can_go_on_with = lambda model: False
+
+    def refuse(_: Any) -> Any:
+        raise BassNetError("no")
+
+    session._make_voice = refuse
     rig.say("/bassnet/model", "other")
+    assert errors(rig) == [("model", "no")]
+    assert (session.model.name, session.wanted_model) == ("echo", "echo")
+    assert session.voice is voice and session.take is take
+
+
+def test_a_model_that_is_loading_outlives_another_hello() -> None:
+    rig = Rig()
+    rig.open()
+    rig.shelf.at_once = False
+    rig.say("/bassnet/model", "other")
+    rig.hello(block_size=64)
+    rig.shelf.arrive()
+    assert rig.board.sessions[HERE].model.name == "other"
+
+
+def test_what_a_switch_owes_comes_before_the_new_latency() -> None:
+    """Two blocks wait to be heard: they are answered, not heard, and then the new latency is told."""
+    rig = Rig()
+    rig.open()
+    rig.block(0)
+    rig.engine.at_once = False
+    rig.block(1)
+    rig.block(2)
     session = rig.board.sessions[HERE]
     session.voice.can_go_on_with = lambda model: False
-    rig.messages()
-    assert session.model.name in ("echo", "other") and take is not None
+    rig.sent.clear()
+    rig.say("/bassnet/model", "other")
+    told = [wire.address_of(data) for data, _ in rig.sent]
+    assert told == ["/bassnet/audio/out", "/bassnet/audio/out", "/bassnet/latency"]
+    assert not rig.engine.jobs
 
 
 def test_a_controller_changes_everybodys_model_and_one_of_a_name() -> None:
@@ -295,11 +333,13 @@ def test_so_many_controls_may_wait_and_no_more() -> None:
     assert rig.board._n_put_off == 0
 
 
-def test_one_whose_session_is_over_by_then_is_a_controllers() -> None:
+def test_whose_session_is_over_by_then_moves_nobody() -> None:
+    """Without a session a control is everybody's: this one was not meant so."""
     rig = Rig(wall_time=lambda: 5e8)
     rig.open()
     rig.open(source=THERE, client="pad")
-    rig.board.receive(bundle(5e8 + 1.0, wire.encode("/bassnet/to/pad/z", 2.0, 2.0)), HERE)
+    rig.board.receive(bundle(5e8 + 1.0, wire.encode("/bassnet/z", 2.0, 2.0)), HERE)
+    rig.board.receive(bundle(5e8 + 1.0, wire.encode("/bassnet/z/x", 1.5)), CONTROLLER)
     rig.say("/bassnet/bye")
     rig.loop.advance(1.0)
-    assert rig.board.sessions[THERE].z.target == (2.0, 2.0)
+    assert rig.board.sessions[THERE].z.target == (1.5, 0.0)

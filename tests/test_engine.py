@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bassnet_osc.bundle import Bundle
-from bassnet_osc.engine import LOAD_SPAN, Engine
+from bassnet_osc.engine import LOAD_SPAN, MAX_ROWS, Engine
 from bassnet_osc.hearing import Window
 from bassnet_osc.voice import Voice
 
@@ -258,7 +258,65 @@ def test_together_they_play_what_each_plays_alone(rig: Rig, probe_folder: Any) -
 
 
 def test_after_stop_nothing_is_posted(rig: Rig) -> None:
+    """Not even what is being heard when it comes: nobody would run it."""
+    begun, held = threading.Event(), threading.Event()
+
+    def hear(block: Any) -> str:
+        begun.set()
+        held.wait(PATIENCE)
+        return "heard"
+
+    rig.submit(Hearer(hear))
     rig.start()
-    rig.engine.stop()
+    assert begun.wait(PATIENCE)
+    stopping = threading.Thread(target=rig.engine.stop)
+    stopping.start()
+    while not rig.engine._is_stopping:
+        pass
+    held.set()
+    stopping.join(PATIENCE)
+    assert not stopping.is_alive() and rig.posted.empty()
+
+
+def test_a_batch_has_so_many_rows_and_no_more(rig: Rig) -> None:
+    """ONNX Runtime keeps the memory of the largest."""
+    model = Model(rig)
+    for _ in range(MAX_ROWS + 4):
+        rig.submit(Hearer(print, window(model)))
+    rig.start()
+    for _ in range(MAX_ROWS + 4):
+        rig.next()
+    assert model.batches == [MAX_ROWS, 4]
+
+
+def test_the_most_urgent_window_goes_first(rig: Rig) -> None:
+    model = Model(rig, cost=0.01)
+    rig.start()
+    rig.submit(Hearer(print, window(model)))
+    rig.next()
+    rig.engine._changed.acquire()
+    rig.submit(Hearer(print, window(model, 1)), until=rig.now + 10.0)
+    rig.submit(Hearer(print, window(model, 2)), until=rig.now + 0.0001)
+    rig.engine._changed.release()
+    assert [rig.next()[0][0][0, 0] for _ in range(2)] == [2.0, 1.0]
+
+
+def test_a_short_pause_does_not_end_the_saving(rig: Rig) -> None:
+    """Or every second of an overload would begin with windows too many."""
+    model = Model(rig, cost=0.05)
+    rig.start()
+    for k in range(40):
+        rig.submit(Hearer(print, window(model, may_be_left_out=k % 2 == 1)))
+        rig.next()
+    since = rig.engine._saving_since
+    assert since is not None
+    rig.now = since + 0.9 * LOAD_SPAN
+    rig.engine._busy.clear()
+    rig.engine._busy_s = 0.0
     rig.submit(Hearer())
-    assert rig.posted.empty()
+    rig.next()
+    assert rig.engine.measured().saving == 1
+    rig.now = since + 1.1 * LOAD_SPAN
+    rig.submit(Hearer())
+    rig.next()
+    assert rig.engine.measured().saving == 0

@@ -19,17 +19,15 @@ import pytest
 import soundfile
 from fault_proxy import FaultProxy, Faults
 from fault_rig import (
-    MODEL,
     RATE,
-    ServerProcess,
     Stream,
     joined,
     mix_blocks,
     offline,
     steps_db,
-    wait_for,
 )
 from rig import hello, packed
+from server_process import MODEL, ServerProcess, wait_for
 
 from bassnet_osc import wire
 from bassnet_osc.audio_wire import decode_audio, encode_audio
@@ -119,7 +117,7 @@ def test_whatever_the_network_does_the_replay_is_what_came_back(tmp_path: Path) 
     """
     blocks, faults = mix_blocks(256, 4.0), replace(ROUGH, spacing=0.0)
     with (
-        ServerProcess(0, MODEL, "--log", str(tmp_path / "log")) as server,
+        ServerProcess(MODEL, "--log", str(tmp_path / "log")) as server,
         FaultProxy(server.port, faults, faults, seed=9) as proxy,
         Client(port=proxy.port, block_size=256, deadline_ms=PATIENT_MS) as client,
     ):
@@ -282,13 +280,13 @@ def test_a_killed_client_is_forgotten(server: ServerProcess) -> None:
     assert wait_for(lambda: "(victim) is silent: dropped" in server.log(), SILENCE + 2.0)
     took = time.monotonic() - killed
     print(f"forgotten after {took:.2f} s")  # noqa: T201
-    assert SILENCE - 0.2 < took < SILENCE + LOOK_EVERY + 0.3  # 0.3: of the machine
+    assert SILENCE - 0.2 < took < SILENCE + LOOK_EVERY + 1.0  # 1.0: of a busy machine
 
 
 def test_abandoned_sessions_give_their_memory_back() -> None:
     """Twice sixty sessions that play and fall silent: the second sixty need no more room than the first.
 
-    Measured: 90 kB for each that lives, 0.0 to 1.2 MB more at rest the second time; kept, 5.4 MB.
+    Measured: 0.4 MB more at rest the second time; kept, they would be 8 MB.
     """
     n, block, at_rest = 60, np.full(WIDE, 0.1, np.float32), []
     with ServerProcess() as server:
@@ -303,9 +301,9 @@ def test_abandoned_sessions_give_their_memory_back() -> None:
             for source in sources:
                 source.close()
             assert wait_for(lambda k=played: server.log().count("is silent: dropped") == k * n, 20.0)
-            at_rest.append(server.rss())
-    print(f"memory at rest: {[round(n / 1e6, 1) for n in at_rest]} MB")  # noqa: T201
-    assert at_rest[1] - at_rest[0] < 3e6
+            at_rest.append(server.memory())
+    print(f"memory at rest: {[round(n, 1) for n in at_rest]} MB")  # noqa: T201
+    assert at_rest[1] - at_rest[0] < 3.0
 
 
 def test_a_client_finds_a_restarted_server(bundle: Bundle) -> None:
@@ -319,7 +317,7 @@ def test_a_client_finds_a_restarted_server(bundle: Bundle) -> None:
         killed_at = RATE // WIDE
 
         def start_anew() -> None:
-            server = ServerProcess(old.port)
+            server = ServerProcess(port=old.port).__enter__()
             ready.append((time.monotonic(), server))
 
         starting = threading.Thread(target=start_anew)
@@ -445,14 +443,14 @@ def test_an_unproven_session_gets_no_more_than_it_sends(server: ServerProcess) -
             got = drained(source) + drained(victim)
             n_sent, n_got = n_sent + len(datagram), n_got + got
             worst = max(worst, n_got / n_sent)
-            wait_for(lambda: False, (until - time.monotonic()) / (len(datagrams) - n))
+            time.sleep(max(0.0, (until - time.monotonic()) / (len(datagrams) - n)))
         source.sendto(wire.encode("/bassnet/bye"), (HOST, server.port))
     print(f"worst {worst:.3f}, in sum {n_got / n_sent:.3f}")  # noqa: T201
     assert worst <= 1.0
 
 
 def test_a_datagram_of_odd_size_gets_no_more_bytes(server: ServerProcess) -> None:
-    """Sizes that no OSC message has. Measured: 40 bytes for 37, 1.08 times."""
+    """Sizes that no OSC message has. Measured: 1.000 at worst."""
     worst = 0.0
     with Client(port=server.port) as client:
         for size in range(30, 140):
@@ -461,11 +459,11 @@ def test_a_datagram_of_odd_size_gets_no_more_bytes(server: ServerProcess) -> Non
                 assert client.ping() is not None
                 worst = max(worst, drained(source) / size)
     print(f"worst {worst:.3f}")  # noqa: T201
-    assert worst <= 1.0
+    assert 0.5 < worst <= 1.0
 
 
 def test_who_receives_nothing_proves_nothing(server: ServerProcess) -> None:
-    """One forged datagram: a hello, a block, and questions. Measured: 11672 bytes for 7988, 1.46 times."""
+    """One forged datagram: a hello, a block, and questions. Measured: 220 bytes for 7988."""
     asks = [wire.encode("/bassnet/subscribe", "stats", 0)] * 190
     block = encode_audio("/bassnet/audio/in", 0, np.zeros(16, np.float32), "f")
     datagram = packed(hello(block_size=16), block, *asks)
@@ -475,7 +473,7 @@ def test_who_receives_nothing_proves_nothing(server: ServerProcess) -> None:
         got = drained(source)
         source.sendto(wire.encode("/bassnet/bye"), (HOST, server.port))
     print(f"{got} bytes for {len(datagram)}")  # noqa: T201
-    assert got <= len(datagram)
+    assert 0 < got <= len(datagram)
 
 
 # --- raw sockets -----------------------------------------------------------------------------------------

@@ -199,7 +199,7 @@ def test_frames_and_notes_are_told_with_their_place(player: Rig) -> None:
     assert player.messages() == []
 
 
-@pytest.mark.parametrize("end", ["/bassnet/reset", "/bassnet/bye", "jump", "pause", "unsubscribe"])
+@pytest.mark.parametrize("end", ["/bassnet/reset", "/bassnet/bye", "jump", "pause", "unsubscribe", "model"])
 def test_no_note_is_left_on(player: Rig, end: str) -> None:
     player.say("/bassnet/subscribe", "notes", 1)
     player.say("/bassnet/param/octave", 1)
@@ -209,6 +209,9 @@ def test_no_note_is_left_on(player: Rig, end: str) -> None:
     assert on.args[0] == 45
     if end == "jump":
         player.block(10_000)
+    elif end == "model":
+        player.board.sessions[HERE].voice.can_go_on_with = lambda model: False
+        player.say("/bassnet/model", "other")
     elif end == "unsubscribe":
         player.say("/bassnet/subscribe", "notes", 0)
     elif end == "pause":

@@ -6,7 +6,7 @@ import math
 import sys
 
 import pytest
-from serving import ServerProcess
+from server_process import ServerProcess
 from soak import Soak, soak
 
 SECONDS = 20.0  # of audio
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads memory fr
 
 @pytest.fixture(scope="module")
 def soaked() -> Soak:
-    with ServerProcess("a1-live") as server:
+    with ServerProcess() as server:
         return soak(server, SECONDS, math.inf)
 
 
