@@ -14,6 +14,7 @@ from bassnet_osc.answers import (
     AUDIO_OUT,
     FRAME,
     LATENCY,
+    MODEL,
     NOTE_OFF,
     NOTE_ON,
     PONG,
@@ -85,6 +86,13 @@ def _variation_z(n: int) -> Callable[..., None]:
             session.vary(n, z)
 
     return move
+
+
+def _variation_off(n: int) -> Callable[..., None]:
+    def end(board: Switchboard, request: Request) -> None:
+        request.own_session.unvary(n)
+
+    return end
 
 
 def _model(board: Switchboard, request: Request, name: str) -> None:
@@ -196,6 +204,10 @@ ADDRESSES = {
         )
         for n in range(1, MAX_VARIATIONS + 1)
     },
+    **{
+        f"/bassnet/variation/{n}/off": Address(_variation_off(n), "", "", "ends it")
+        for n in range(1, MAX_VARIATIONS + 1)
+    },
     "/bassnet/model": Address(
         _model,
         "s",
@@ -240,6 +252,7 @@ ANSWERS = {
     "latency_samples later",
     NOTE_OFF: "i pitch, i seq, i offset",
     PONG: "i n",
+    MODEL: "s name of the model that plays from now on",
     LATENCY: "i latency_samples, then s key, f value pairs: its parts in ms; whenever it changes",
     REPORT: "s JSON: the state, the times of inference, the sessions; more_sessions: how many did not fit",
     ERROR: "s code (the message at fault, or no_session, address, datagram, short, failed), s text",

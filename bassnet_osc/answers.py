@@ -14,16 +14,17 @@ from bassnet_osc import __version__, wire
 from bassnet_osc.audio_wire import encode_audio
 
 if TYPE_CHECKING:
-    from bassnet_osc.engine import Measured
     from bassnet_osc.frames import Frames
     from bassnet_osc.live_notes import NoteEvent
+    from bassnet_osc.meter import Measured
     from bassnet_osc.session import Session
     from bassnet_osc.take import Answer, Counters
     from bassnet_osc.voice import Voice
 
 WELCOME, AUDIO_OUT, STATUS = "/bassnet/welcome", "/bassnet/audio/out", "/bassnet/status"
 VARIATION_OUT = "/bassnet/variation/{}/audio/out"
-STATS, PONG, LATENCY = "/bassnet/stats", "/bassnet/pong", "/bassnet/latency"
+STATS, PONG = "/bassnet/stats", "/bassnet/pong"
+LATENCY, MODEL = "/bassnet/latency", "/bassnet/model"
 FRAME, NOTE_ON, NOTE_OFF = "/bassnet/frame", "/bassnet/note/on", "/bassnet/note/off"
 
 
@@ -51,6 +52,11 @@ def latency(session: Session) -> bytes:
     """The offset and its parts."""
     voice = session.voice
     return wire.encode(LATENCY, voice.latency_samples, *chain.from_iterable(latency_pairs(voice)))
+
+
+def model(name: str) -> bytes:
+    """What plays."""
+    return wire.encode(MODEL, name)
 
 
 def latency_pairs(voice: Voice) -> list[tuple[str, float]]:

@@ -6,6 +6,7 @@ Flow: voice -> bass -> synth.
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +35,7 @@ class Bass:
         self.play_as(sound)
 
     def _clear(self) -> None:
-        self._ready: Block = np.zeros(self._latency_samples, dtype=np.float32)
+        self._ready = Samples(self._latency_samples)
         self._next_frame = 0  # the next frame that the synth takes
         self._played = 0  # output position
         self._gain = 1.0  # at the newest sample
@@ -50,7 +51,7 @@ class Bass:
 
     def begin_beside(self, other: Bass) -> None:
         """Plays silence up to where the other one is, whose mix it has from there on."""
-        self._ready, self._played = np.zeros(len(other._ready), np.float32), other._played
+        self._ready, self._played = Samples(len(other._ready)), other._played
         self._next_frame = other._next_frame
         if self._next_frame > 0:
             floor_db = np.full(1, self._spec.descriptor.level_floor_db)
@@ -85,7 +86,7 @@ class Bass:
         """The next n_samples of output, and whether any of them is concealed."""
         while len(self._ready) < n_samples:  # a second round where a fraction of a sample was short
             self._conceal(max(1, math.ceil((n_samples - len(self._ready)) / self._samples_per_frame)))
-        block, self._ready = self._ready[:n_samples], self._ready[n_samples:]
+        block = self._ready.take(n_samples)
         concealed = self._played < self._concealed_to
         self._played += n_samples
         return block, concealed
@@ -106,5 +107,37 @@ class Bass:
         if (self._gain, self.sound.gain) != (1.0, 1.0):  # a change is a ramp over what comes next
             audio = audio * np.linspace(self._gain, self.sound.gain, len(audio), dtype=np.float32)
             self._gain = self.sound.gain if len(audio) else self._gain
-        self._ready = np.concatenate([self._ready, audio])
+        self._ready.add(audio)
         self._next_frame = frames.end
+
+
+class Samples:
+    """Samples that wait to be played, in the pieces that they came in: a long latency costs no copying."""
+
+    def __init__(self, n_silent: int) -> None:
+        """Begins with so much silence."""
+        self._n_silent = n_silent
+        self._pieces: deque[Block] = deque()
+        self._n = n_silent
+
+    def __len__(self) -> int:
+        return self._n
+
+    def add(self, piece: Block) -> None:
+        """More, for later."""
+        self._pieces.append(piece)
+        self._n += len(piece)
+
+    def take(self, n_samples: int) -> Block:
+        """The first of them (n_samples,), which must be there."""
+        n_silent = min(n_samples, self._n_silent)
+        taken, n_left = [np.zeros(n_silent, np.float32)], n_samples - n_silent
+        self._n_silent -= n_silent
+        self._n -= n_samples
+        while n_left:
+            piece = self._pieces.popleft()
+            if len(piece) > n_left:
+                self._pieces.appendleft(piece[n_left:])
+            taken.append(piece[:n_left])
+            n_left -= len(taken[-1])
+        return np.concatenate(taken)

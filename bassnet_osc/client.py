@@ -37,7 +37,7 @@ class Client:
     Formats: `f` float lists, `b` float32 blobs, `s16` int16 blobs (half the bytes, clipped at full scale).
     Blocks have 16 to 1024 samples; rates are 8 to 192 kHz. `deadline_ms` is how long the server may take for
     an answer before it conceals it: what this client's ring is expected to absorb; None leaves it to the
-    server: one block.
+    server: one block. `latency_target_ms` is what the offset is padded to.
     """
 
     def __init__(
@@ -49,10 +49,12 @@ class Client:
         format: str = "f",
         name: str = "python",
         deadline_ms: float | None = DEADLINE_MS,
+        latency_target_ms: float | None = None,
     ) -> None:
         self.host, self.port = host, port
         self.sample_rate, self.block_size, self.format = sample_rate, block_size, format
-        self._name, self._deadline_ms = name, deadline_ms
+        self._name = name
+        self._deadline_ms, self._latency_target_ms = deadline_ms, latency_target_ms
         self._line: Line | None = None
         self._n_pings = 0
         self._pongs: set[int] = set()
@@ -66,7 +68,7 @@ class Client:
         self._hello_at = -math.inf
         self._answers: deque[tuple[int, Block]] = deque()
         self.variations: dict[int, deque[tuple[int, Block]]] = {}  # seq and samples of each, to be popped
-        self._said: dict[str, tuple[Any, ...]] = {}  # what was chosen last, for a server that was restarted
+        self._choices = client_words.Choices()
 
     def __enter__(self) -> Client:
         self.connect()
@@ -151,6 +153,11 @@ class Client:
         """Moves a further bass, 1 to 8, which begins with this; its answers come into `variations[n]`."""
         self._choose(f"/bassnet/variation/{n}/z", float(x), float(y))
 
+    def unvary(self, n: int) -> None:
+        """Ends a further bass."""
+        self._say(f"/bassnet/variation/{n}/off")
+        self._choices.forget(f"/bassnet/variation/{n}/z")
+
     def switch(self, model: str) -> None:
         """Plays by another installed model; `latency_samples` may be another one then."""
         self._choose("/bassnet/model", model)
@@ -193,14 +200,16 @@ class Client:
 
     def _hello(self) -> bytes:
         stream = (self.sample_rate, self.block_size, self.format)
-        return client_words.hello(self._name, *stream, self._deadline_ms)
+        return client_words.hello(
+            self._name, *stream, deadline_ms=self._deadline_ms, latency_target_ms=self._latency_target_ms
+        )
 
     def _say(self, address: str, *args: Any) -> None:
         self._send(wire.encode(address, *args))
 
     def _choose(self, address: str, *args: Any) -> None:
         self._say(address, *args)
-        self._said[address] = args
+        self._choices.add(address, args)
 
     def _send(self, datagram: bytes) -> None:
         self._open_line.send(datagram)
@@ -237,6 +246,8 @@ class Client:
                 self._introduce()
         elif message.address == "/bassnet/latency":
             self.welcome["latency_samples"] = args[0]
+        elif message.address == "/bassnet/model":
+            self.welcome["model"] = args[0]
         elif message.address == "/bassnet/status":
             self.status = (str(args[0]), str(args[1]))
         elif message.address == "/bassnet/stats":
@@ -249,11 +260,12 @@ class Client:
     def _introduce(self) -> None:
         """To a new session: proves that its words arrive here, and says again what was chosen."""
         self._say("/bassnet/ping", self.welcome["token"])
-        for address, args in self._said.items():
+        for address, args in self._choices.messages():
             self._say(address, *args)
 
     def _heed_error(self, code: str, text: str) -> None:
         if code != "no_session":
+            self._choices.take_back(f"/bassnet/{code}")
             raise BassNetError(f"the server refused {code}: {text}")
         self._hello_at = time.monotonic()  # it was restarted, or has waited too long for a heartbeat
         self._send(self._hello())

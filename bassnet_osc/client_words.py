@@ -14,13 +14,37 @@ WELCOME = ("session", "token", "latency_samples", "model", "version")  # then ke
 STATS = ("blocks_in", "lost", "late", "concealed", "p50_ms", "p95_ms", "p99_ms", "load")
 
 
-def hello(name: str, sample_rate: int, block_size: int, format: str, deadline_ms: float | None) -> bytes:
-    """A hello of HELLO_BYTES that wants its answers where it comes from."""
+def hello(name: str, sample_rate: int, block_size: int, format: str, **wishes: float | None) -> bytes:
+    """A hello of HELLO_BYTES that wants its answers where it comes from; wishes of None are left out."""
     args: list[Any] = [name, 0, sample_rate, block_size, format]
-    if deadline_ms is not None:
-        args += ["deadline_ms", float(deadline_ms)]
+    for key, value in wishes.items():
+        args += [] if value is None else [key, float(value)]
     missing = HELLO_BYTES - len(wire.encode("/bassnet/hello", *args, "pad", ""))
     return wire.encode("/bassnet/hello", *args, "pad", "." * max(0, missing))
+
+
+class Choices:
+    """What was chosen last at each address, and before: to be said again to a restarted server."""
+
+    def __init__(self) -> None:
+        self._chosen: dict[str, list[tuple[Any, ...]]] = {}
+
+    def add(self, address: str, args: tuple[Any, ...]) -> None:
+        """Remembers it."""
+        self._chosen[address] = [*self._chosen.get(address, [])[-1:], args]
+
+    def take_back(self, address: str) -> None:
+        """It was refused: what was chosen before it holds."""
+        if chosen := self._chosen.get(address):
+            chosen.pop()
+
+    def forget(self, address: str) -> None:
+        """It is over."""
+        self._chosen.pop(address, None)
+
+    def messages(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """What holds now."""
+        return [(address, chosen[-1]) for address, chosen in self._chosen.items() if chosen]
 
 
 def welcome(args: tuple[Any, ...]) -> dict[str, Any]:

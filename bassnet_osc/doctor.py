@@ -31,6 +31,7 @@ NOISE_S, NOISE_LEVEL = 3.0, 0.1  # 150 hops of the live model; -20 dBFS
 HOP_SHARE = 0.5  # of a hop that the slow ones (p99) may take: the rest is for the client and the host
 GPU_BUILD = "pip uninstall -y onnxruntime, then pip install --force-reinstall onnxruntime-gpu"
 CUDA_FILES = "pip install 'bassnet-osc[cuda]', which brings CUDA's and cuDNN's files"
+HELD = "is held by a BassNet server"
 REPORT = "run it again, and report this line where it stays"
 
 
@@ -55,7 +56,9 @@ def examine(model: str, host: str, port: int, provider: str) -> list[Check]:
     ]
     ill = None if checks[-1].ok else "model"  # each of these three needs the one before
     for name, look in (("provider", _provider), ("headroom", _headroom)):
-        if ill is None:
+        if name == "headroom" and ill is None and HELD in checks[0].found:
+            checks.append(Check(name, True, "not measured, a server plays here", "end it first"))
+        elif ill is None:
             checks.append(_guarded(name, partial(look, model, provider)))
             ill = None if checks[-1].ok else name
         else:
@@ -92,7 +95,7 @@ def _port(host: str, port: int) -> Check:
     except BassNetError:
         if (words := who_answers(host, port)) is None:
             raise
-        return Check("port", True, f"{host}:{port} is held by a BassNet server, which says: {words}")
+        return Check("port", True, f"{host}:{port} {HELD}, which says: {words}")
     return Check("port", True, f"{host}:{port} is free")
 
 

@@ -5,20 +5,23 @@ Flow: doctor -> echo -> server.bind, a hello, two sockets that send to each othe
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 from collections.abc import Callable
 
 import numpy as np
 
-from bassnet_osc import answers, client_words, wire
+from bassnet_osc import answers, wire
 from bassnet_osc.audio_wire import MAX_BLOCK, encode_audio
 from bassnet_osc.hello import MIN_BLOCK
+from bassnet_osc.report import REPORT
 from bassnet_osc.request import ERROR
 from bassnet_osc.server import bind
-from bassnet_osc.spec import HOST, USUAL_RATE, BassNetError
+from bassnet_osc.spec import HOST
 
-ANSWER_S = 1.0  # that a server may take to answer a hello
+REPORT_BYTES = 2048  # asked for: enough for all but the sessions
+ANSWER_S = 1.0  # that a server may take to answer
 ECHO_S, ECHO_TRIES = 0.1, 2  # for an echo on this machine, where a loss is a full buffer or a wrong size
 
 
@@ -28,19 +31,22 @@ def reached(host: str) -> str:
 
 
 def who_answers(host: str, port: int) -> str | None:
-    """What a server there says to a hello; None where nothing answers, or something that is no server."""
-    hello = client_words.hello("doctor", USUAL_RATE, MIN_BLOCK, "f", None)
+    """Model and version of a server there, or its refusal; None where nothing answers, or no server.
+
+    It is asked for a report, not told hello: that would cost those who play there a session and a voice.
+    """
+    question = wire.encode(REPORT, "." * REPORT_BYTES)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.settimeout(ANSWER_S)
         try:
             asking.connect((reached(host), port))
-            asking.send(hello)
+            asking.send(question)
             reply = wire.decode(asking.recv(wire.MAX_DATAGRAM))[0]
-            asking.send(wire.encode("/bassnet/bye"))
-        except (OSError, OverflowError, IndexError, BassNetError):
+            if reply.address == REPORT:
+                told = json.loads(str(reply.args[0]))
+                return f"{told['model']} {told['version']}"
+        except (OSError, OverflowError, LookupError, TypeError, ValueError):
             return None
-    if reply.address == answers.WELCOME:
-        return " ".join(map(str, reply.args[3:5]))  # model and version
     return " ".join(map(str, reply.args)) if reply.address in (answers.STATUS, ERROR) else None
 
 

@@ -1,9 +1,10 @@
 """One model, many sessions: the thread in which everything is heard, windows of several sessions at a time.
 
-Flow: playing -> engine -> voice. Each turn takes the oldest block of every session, so that none waits for
-another's queue; the windows that they make due are decoded in batches, the most urgent first. When there is
-too much to do, less is done, by steps: first every second window is left out and the one before it stands in,
-then windows are left out whose time is over before their turn. Queues never grow.
+Flow: playing -> engine -> voice. The oldest block of every session is under way, so that none waits for
+another's queue; what they make due is decoded a few rows at a time, the most urgent first. When there is too
+much to do, less is done, by steps: first every second window is left out and the one before it stands in,
+then windows are left out whose time is over before their turn; and who asks for more than a fair share comes
+last. Queues never grow.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bassnet_osc.frames import Block
+from bassnet_osc.meter import LOAD_SPAN, Measured, Meter
 
 if TYPE_CHECKING:
     from bassnet_osc.hearing import Heard, Hearing, Outputs, Window
@@ -25,28 +27,11 @@ if TYPE_CHECKING:
 Done = Callable[["Heard | Exception"], None]
 Post = Callable[..., object]  # runs (function, *args) in the caller's own thread: loop.call_soon_threadsafe
 
-N_MEASURED = 1000  # inferences that the percentiles look back on
-LOAD_SPAN = 1.0  # seconds that the load looks back on
 STOP_TIMEOUT = 5.0  # seconds
 OVERLOAD = 0.9  # share of the time spent hearing from which every second window is left out
 RELIEF = 0.4  # ... and below which none is: twice of it is less than OVERLOAD
 MAX_ROWS = 16  # of a batch: ONNX Runtime keeps the memory of the largest
-COST_MEMORY = 0.9  # of what a window's decoding is expected to take, how much is remembered at each batch
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Milliseconds of the hearings that finished frames, the share of time spent hearing, blocks that wait.
-
-    `saving`: 0 every window is decoded, 1 every second one is left out, 2 some came too late to be decoded.
-    """
-
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    load: float
-    queue: int = 0
-    saving: int = 0
+QUANTUM_S = 0.005  # seconds that a batch may take: so long may the most urgent have to wait for others
 
 
 @dataclass(eq=False)
@@ -59,8 +44,14 @@ class _Job:
     done: Done
     hearing: Hearing | None = None
     window: Window | None = None  # that is due
+    parts: list[Outputs] = field(default_factory=list)  # of its window's rows, as far as they are decoded
     busy_s: float = 0.0  # spent on it, batches that it shared counted whole
     is_inference: bool = False  # whether any window of it was decoded
+
+    @property
+    def n_rows_left(self) -> int:
+        """Of the window that is due."""
+        return 0 if self.window is None else len(self.window.z) - sum(len(part[0]) for part in self.parts)
 
 
 class Engine:
@@ -73,10 +64,7 @@ class Engine:
         self._changed = threading.Condition()
         self._is_stopping = False
         self._thread: threading.Thread | None = None
-        self._inference_ms: deque[float] = deque(maxlen=N_MEASURED)
-        self._busy: deque[tuple[float, float]] = deque()  # (end, duration) in s, the last LOAD_SPAN of them
-        self._busy_s = 0.0  # their sum
-        self._window_s = 0.0  # what decoding takes, per row of a batch
+        self._meter = Meter()
         self._saving_since: float | None = None
         self._too_late_at = -np.inf  # when a window was last left out because it was too late
 
@@ -102,14 +90,12 @@ class Engine:
             self._queues.pop(voice, None)
 
     def measured(self) -> Measured:
-        """Over the last N_MEASURED inferences and LOAD_SPAN seconds; zeros before there were any."""
+        """What hearing has taken of late, and whether less is done than asked for."""
         with self._changed:
-            now, inference_ms = self._clock(), list(self._inference_ms)
-            load = self._load(now)
             n_waiting = sum(map(len, self._queues.values()))
+        now = self._clock()
         saving = 2 if now - self._too_late_at < LOAD_SPAN else int(self._saving_since is not None)
-        p50, p95, p99 = np.percentile(inference_ms or [0.0], [50, 95, 99])
-        return Measured(float(p50), float(p95), float(p99), load, n_waiting, saving)
+        return self._meter.measured(now, n_waiting, saving)
 
     def stop(self) -> None:
         """Ends the thread after the batch that it is at; what is queued is dropped."""
@@ -126,21 +112,29 @@ class Engine:
         except Exception as error:
             failure = error  # the thread that waits for `ready` raises it
         self._report(ready, failure)
-        while jobs := self._next_turn():
-            self._judge_load()
-            for job in jobs:
+        active: dict[Voice, _Job] = {}
+        while self._has_work(wait=not active):
+            for job in self._next_jobs(active):
+                active[job.voice] = job
                 job.hearing = job.voice.hearing(job.block)
                 self._step(job, None)
-            while due := [job for job in jobs if job.window is not None]:
-                self._decode_some(due)
+            active = {voice: job for voice, job in active.items() if job.window is not None}
+            self._judge_load()
+            if active:
+                self._decode_some(list(active.values()))
+                active = {voice: job for voice, job in active.items() if job.window is not None}
 
-    def _next_turn(self) -> list[_Job]:
-        """The oldest block of each voice; none where the engine stops."""
+    def _has_work(self, wait: bool) -> bool:
+        """Waits for a block, where told to; False when the engine stops."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queues or self._is_stopping)
-            if self._is_stopping:
-                return []
-            jobs = [queue.popleft() for queue in self._queues.values()]
+            if wait:
+                self._changed.wait_for(lambda: self._queues or self._is_stopping)
+            return not self._is_stopping
+
+    def _next_jobs(self, active: dict[Voice, _Job]) -> list[_Job]:
+        """The oldest block of each voice that has none under way."""
+        with self._changed:
+            jobs = [queue.popleft() for voice, queue in self._queues.items() if voice not in active]
             self._queues = {voice: queue for voice, queue in self._queues.items() if queue}
             return jobs
 
@@ -148,7 +142,7 @@ class Engine:
         """Goes on with a hearing up to its next window or its end; one's failure is not the others'."""
         assert job.hearing is not None
         started = self._clock()
-        job.window = None
+        job.window, job.parts = None, []
         try:
             job.window = job.hearing.send(outputs)
             return
@@ -159,20 +153,26 @@ class Engine:
         finally:
             self._took(started, [job])
         if job.is_inference:
-            with self._changed:
-                self._inference_ms.append(1000.0 * job.busy_s)
+            self._meter.heard(job.busy_s)
         self._report(job.done, result)
 
     def _decode_some(self, due: list[_Job]) -> None:
         """Leaves out what has to be; decodes a batch of the most urgent of the others."""
-        batch: list[_Job] = []
-        for job in sorted(due, key=lambda job: job.until):
-            if self._is_left_out(job):
+        row_s = self._meter.row_s
+        room = max(1, min(MAX_ROWS, int(QUANTUM_S / row_s))) if row_s else MAX_ROWS
+        batch: list[tuple[_Job, int]] = []  # with so many of its rows
+        for job in sorted(due, key=self._urgency):
+            if not job.parts and self._is_left_out(job):
                 self._step(job, None)
-            elif not batch or (self._is_alike(job, batch[0]) and self._has_room(batch, job)):
-                batch.append(job)
+            elif room and (not batch or self._is_alike(job, batch[0][0])):
+                batch.append((job, min(room, job.n_rows_left)))
+                room -= batch[-1][1]
         if batch:
             self._decode(batch)
+
+    def _urgency(self, job: _Job) -> tuple[bool, float]:
+        """First those within their fair share, where there is not enough for all; of these, by time."""
+        return self._saving_since is not None and self._meter.is_greedy(job.voice), job.until
 
     def _is_left_out(self, job: _Job) -> bool:
         assert job.window is not None
@@ -187,56 +187,55 @@ class Engine:
         assert job.window is not None and other.window is not None
         return job.window.model is other.window.model
 
-    def _has_room(self, batch: list[_Job], job: _Job) -> bool:
-        """Whether the batch's most urgent window is still in time when one more is decoded with it."""
-        rows = sum(len(j.window.z) for j in [*batch, job] if j.window is not None)
-        return rows <= MAX_ROWS and self._clock() + self._window_s * rows <= batch[0].until
-
-    def _decode(self, batch: list[_Job]) -> None:
-        windows = [job.window for job in batch if job.window is not None]
+    def _decode(self, batch: list[tuple[_Job, int]]) -> None:
+        windows = [(job.window, sum(len(part[0]) for part in job.parts), n) for job, n in batch]
+        rows = [(w.mix, w.z[first : first + n]) for w, first, n in windows if w is not None]
         started = self._clock()
-        z = np.concatenate([window.z for window in windows])
+        z = np.concatenate([z for _, z in rows])
+        mix = np.concatenate([np.repeat(mix[None], len(z), axis=0) for mix, z in rows])
+        model = next(w for w, _, _ in windows if w is not None).model
         try:
-            outputs = windows[0].model.decode(np.concatenate([window.rows for window in windows]), z)
+            outputs = model.decode(mix, z)
         except Exception as error:
             self._failed(batch, error)
             return
-        per_row = (self._clock() - started) / len(z)
-        self._window_s = COST_MEMORY * self._window_s + (1.0 - COST_MEMORY) * per_row
-        self._took(started, batch)
+        took = self._clock() - started
+        self._meter.decoded(len(z), took)
+        self._took(started, [job for job, _ in batch])
         first = 0
-        for job, window in zip(batch, windows, strict=True):
-            f0, level, onset = (output[first : first + len(window.z)] for output in outputs)
-            first += len(window.z)
-            job.is_inference = True
+        for job, n in batch:
+            f0, level, onset = (output[first : first + n] for output in outputs)
+            first += n
+            self._meter.use(job.voice, took * n / len(z), started + took)
+            self._finish(job, (f0, level, onset))
+
+    def _finish(self, job: _Job, part: Outputs) -> None:
+        """Keeps a part of the window's rows; goes on once they are all there."""
+        job.parts.append(part)
+        job.is_inference = True
+        if not job.n_rows_left:
+            f0, level, onset = (np.concatenate(outputs) for outputs in zip(*job.parts, strict=True))
             self._step(job, (f0, level, onset))
 
-    def _failed(self, batch: list[_Job], error: Exception) -> None:
+    def _failed(self, batch: list[tuple[_Job, int]], error: Exception) -> None:
         """One session's failure is not the others': each is tried by itself."""
         if len(batch) > 1:
-            for job in batch:
-                self._decode([job])
+            for one in batch:
+                self._decode([one])
         else:
-            batch[0].window = None
-            self._report(batch[0].done, error)
+            job = batch[0][0]
+            job.window = None
+            self._report(job.done, error)
 
     def _took(self, started: float, jobs: list[_Job]) -> None:
         ended = self._clock()
-        with self._changed:
-            self._busy.append((ended, ended - started))
-            self._busy_s += ended - started
+        self._meter.busy(started, ended)
         for job in jobs:
             job.busy_s += ended - started
 
-    def _load(self, now: float) -> float:
-        while self._busy and self._busy[0][0] < now - LOAD_SPAN:
-            self._busy_s -= self._busy.popleft()[1]
-        return self._busy_s / LOAD_SPAN if self._busy else 0.0
-
     def _judge_load(self) -> None:
         now = self._clock()
-        with self._changed:
-            load = self._load(now)
+        load = self._meter.load(now)
         if self._saving_since is None:
             self._saving_since = now if load >= OVERLOAD else None
         elif now - self._saving_since > LOAD_SPAN and load < RELIEF:

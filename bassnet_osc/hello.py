@@ -16,7 +16,7 @@ from bassnet_osc.wire import short
 
 MIN_BLOCK = 16  # samples
 MAX_DEADLINE_MS = 60_000.0  # ms
-MAX_TARGET_MS = 10_000.0  # ms of latency that may be asked for
+MAX_TARGET_MS = 2500.0  # ms of latency that may be asked for: more than any model needs
 FRACTIONS = ("deadline_ms", "latency_target_ms")  # of hello's numbers, those that need not be whole
 CLIENT_NAME = re.compile(r"[!-~]{1,64}")  # printable ASCII without a space ...
 NOT_IN_A_NAME = frozenset("#*,/?[]{}")  # ... and without what OSC reserves: the name is a part of addresses

@@ -53,6 +53,7 @@ class LiveZ:
         self._start = (clamp(x, spec), clamp(y, spec))
         self._decay = math.exp(-1.0 / (spec.cqt.frame_rate * spec.model.z_smoothing_s))  # of a frame
         self._lock = threading.Lock()
+        self._take = 0  # number of the frames' count
         self.reset()
 
     def reset(self) -> None:
@@ -64,6 +65,7 @@ class LiveZ:
     def start_anew(self) -> None:
         """Frames count from 0 again: what was planned for the old ones is forgotten, z stays."""
         with self._lock:
+            self._take += 1
             self._frame: int | None = None  # of the newest window
             self._points: list[tuple[float, float, float]] = []  # (frame, x, y), rising, not reached yet
             self._left: tuple[float, float, float] | None = None  # the point where the present line began
@@ -102,9 +104,19 @@ class LiveZ:
             is_there = at < len(self._points) and self._points[at][0] == frame
             self._points[at : at + is_there] = [point]
 
+    def from_next(self) -> Z:
+        """This z for the frames that count from the next `start_anew` on, and for no others."""
+        take = self._take + 1
+        return lambda frame: self._at(frame, take)
+
     def __call__(self, frame: int) -> tuple[float, float]:
         """z of the next window, whose newest finished frame this is."""
+        return self._at(frame, self._take)
+
+    def _at(self, frame: int, take: int) -> tuple[float, float]:
         with self._lock:
+            if take != self._take:
+                return self._now  # a window of a take that is over, or not begun
             n_frames = max(0, frame - (frame if self._frame is None else self._frame))
             self._frame = frame
             rest = self._decay**n_frames
@@ -123,7 +135,7 @@ class LiveZ:
             self._untouched = False
         if self._left and self._points:
             (t0, x0, y0), (t1, x1, y1) = self._left, self._points[0]
-            share = (frame - t0) / (t1 - t0)
+            share = min(1.0, max(0.0, (frame - t0) / (t1 - t0)))
             self._now = self._target = (x0 + share * (x1 - x0), y0 + share * (y1 - y0))
 
 

@@ -41,7 +41,7 @@ READERS: dict[str, Callable[[Session], Values]] = {
 
 def nodes(board: Switchboard) -> dict[str, Node]:
     """All addresses by their path; a control that moves everybody's shows the oldest session's values."""
-    sessions = list(board.sessions.values())
+    sessions = sorted(board.sessions.values(), key=lambda session: session.number)
     found = {STATUS: Node("ss", "state and reason", READ, (board.state, board.reason), ({}, {}))}
     for path, entry in ADDRESSES.items():
         if entry.kinds is not None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bassnet_osc.voice import Voice
 
 ODD_RATES = 8  # a second, of all clients: each takes some milliseconds of the loop's time
+STILL_THERE = 1.5  # seconds since its last word, in which a client keeps its reply_port
 EVERYBODY: Source = ("", 0)
 
 log = logging.getLogger("bassnet_osc")
@@ -53,44 +54,67 @@ class Register:
         `model` is what a new one plays by. Raises BassNetError for one that cannot be had.
         """
         session = request.session or self._left_behind(hello, request.source)
-        self._give_way(hello, request.source, session)
+        reply_to = request.source[0], hello.reply_port or request.source[1]
+        rivals = self._rivals(reply_to, request, session)
         if session is None:
-            if len(self.sessions) >= self._max_sessions:
-                raise BassNetError(f"there are {self._max_sessions} sessions already: end one of them")
-            token = secrets.randbelow(2**31)
-            z = LiveZ(model.spec, *model.z_home)
-            session = Session(self._n_opened + 1, token, request.source, hello, model, z, self._paced_voice)
-            self._n_opened += 1
-            where = f"{hello.client} at {request.source[0]}:{request.source[1]}"
-            log.info(
-                "session %d: %s, %d Hz",
-                session.number,
-                where,
-                hello.sample_rate,
-                extra=fields("opened", session),
-            )
-        elif session.hello != hello:
-            changed = session.changed(hello)
-            self.drop(session)
-            session = changed
+            session = self._open(hello, request, model)
         else:
+            is_elsewhere = session.reply_to != reply_to
             del self.sessions[session.source]
-        if request.session is None:  # it is new, or says the token of one that was elsewhere
-            session.is_proven, session.credit = False, request.n_bytes
+            if session.hello != hello:
+                session = self._change(session, hello)
+            if is_elsewhere:  # what was proven, and the token that proves it, are of another path
+                session.is_proven, session.credit = False, request.n_bytes
+                session.token = secrets.randbelow(2**31)
+        for rival in rivals:
+            self.drop(rival)
         session.source, session.last_seen = request.source, request.now
         self.sessions[request.source] = session
         return session
 
-    def _give_way(self, hello: Hello, source: Source, mine: Session | None) -> None:
-        """Nobody may name another client's own port as reply_port; of two that name one, the newer has it."""
-        reply_to = source[0], hello.reply_port or source[1]
-        for other in [s for s in self.sessions.values() if s is not mine]:
-            if other.source == reply_to != source:
+    def _open(self, hello: Hello, request: Request, model: Model) -> Session:
+        if len(self.sessions) >= self._max_sessions:
+            self._make_room()
+        token, z = secrets.randbelow(2**31), LiveZ(model.spec, *model.z_home)
+        session = Session(self._n_opened + 1, token, request.source, hello, model, z, self._paced_voice)
+        session.credit = request.n_bytes
+        self._n_opened += 1
+        where = f"{hello.client} at {request.source[0]}:{request.source[1]}"
+        told = fields("opened", session)
+        log.info("session %d: %s, %d Hz", session.number, where, hello.sample_rate, extra=told)
+        return session
+
+    def _make_room(self) -> None:
+        """The oldest who has not proven that it is there goes first; who plays stays."""
+        unproven = [session for session in self.sessions.values() if not session.is_proven]
+        if not unproven:
+            raise BassNetError(f"there are {self._max_sessions} sessions already: end one of them")
+        self.drop(min(unproven, key=lambda session: session.number))
+
+    def _change(self, session: Session, hello: Hello) -> Session:
+        """The session of the new hello; where that is refused, the old one stays."""
+        try:
+            changed = session.changed(hello)
+        except BassNetError:
+            self.sessions[session.source] = session
+            raise
+        self._ended(session)
+        return changed
+
+    def _rivals(self, reply_to: Source, request: Request, mine: Session | None) -> list[Session]:
+        """Those whose answers would go where this one's are to go, and who have to give way.
+
+        BassNetError where one of them does not: whose own port it is, or who was there first and still is.
+        """
+        rivals = [s for s in self.sessions.values() if s is not mine and reply_to in (s.source, s.reply_to)]
+        for rival in rivals:
+            is_owner = rival.source == reply_to != request.source
+            is_there = rival.is_proven and request.now - rival.last_seen < STILL_THERE
+            if is_owner or (is_there and request.source != reply_to):
                 raise BassNetError(
-                    f"reply_port must be your own; {hello.reply_port} is another client's: take a free one"
+                    f"reply_port must be free; {reply_to[1]} is {rival.hello.client}'s: take another one"
                 )
-            if other.reply_to == reply_to:
-                self.drop(other)
+        return rivals
 
     def _paced_voice(self, session: Session) -> Voice:
         self.voices.count(session.source, self._now())

@@ -20,16 +20,30 @@ from tqdm import tqdm
 
 from bassnet_osc import wire
 from bassnet_osc.audio_files import refusals_told_of, whole_folder
-from bassnet_osc.audio_wire import decode_audio
+from bassnet_osc.audio_wire import MAX_BLOCK, decode_audio
 from bassnet_osc.bundle import Bundle, installed
 from bassnet_osc.hearing import Decision
 from bassnet_osc.latent import LiveZ
-from bassnet_osc.session_log import FILE, HEARD, MODEL, PLAYED, SOUND, VARIED, VOICE, WINDOWS, before, crc
+from bassnet_osc.session_log import (
+    FILE,
+    HEARD,
+    MAX_FILES,
+    MODEL,
+    PLAYED,
+    SOUND,
+    VARIED,
+    VOICE,
+    WINDOWS,
+    before,
+    crc,
+)
 from bassnet_osc.sound import Sound
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.take import under
 from bassnet_osc.voice import Blocks, Voice, faded
 from bassnet_osc.wire import MAX_DATAGRAM
+
+MOST_SAMPLES = 2 * MAX_BLOCK  # that were ever played at a time: a fade at 192 kHz
 
 
 class Replayed:
@@ -75,6 +89,7 @@ class Replay:
     def __init__(self, folder: Path, load: Callable[[str], Bundle]) -> None:
         self.sessions: list[Replayed] = []
         self._folder = folder
+        self.refused: list[str] = []  # what could not be played, and why
         self.n_headless = 0  # voices whose beginning is not in the log any more
         self._load = load
         self._models: dict[str, Bundle] = {}
@@ -129,7 +144,14 @@ class Replay:
     ) -> None:
         bundle, played_as = self._models[model], Sound(**json.loads(sound))
         z = LiveZ(bundle.spec)
-        voice = Voice(bundle, sample_rate, z, taper or None, sound=played_as, latency_samples=latency_samples)
+        try:
+            voice = Voice(
+                bundle, sample_rate, z, taper or None, sound=played_as, latency_samples=latency_samples
+            )
+        except BassNetError as error:  # one that cannot be played spoils no other
+            self.refused.append(f"a stream of session {session} ({client}) cannot be played: {error}")
+            self._headless.add(number)
+            return
         self._voices[number] = voice, self._session(session, client, sample_rate)
 
     def _session(self, number: int, client: str, sample_rate: int) -> Replayed:
@@ -154,6 +176,8 @@ class Replay:
             ]
         elif address == PLAYED:
             n_samples, is_fade, *crcs = args
+            if not 0 <= n_samples <= MOST_SAMPLES:
+                raise ValueError(f"{n_samples} samples at a time")
             blocks, _ = voice.play(n_samples)
             told = dict(zip(crcs[::2], crcs[1::2], strict=True))
             replayed.n_blocks += 1
@@ -162,7 +186,11 @@ class Replay:
         elif address == SOUND:
             voice.play_as(Sound(**json.loads(args[0])))
         elif address == VARIED:
-            voice.vary(args[0], voice.z)
+            n, is_on = args
+            if is_on:
+                voice.vary(n, voice.z)
+            else:
+                voice.unvary(n)
 
 
 def replay(path: Path, out: Path, provider: str = "cpu", model: str | None = None) -> str:
@@ -197,6 +225,7 @@ def in_words(played: Replay, out: Path) -> str:
         f"{session.n_same} of {session.n_blocks} blocks are what was played, bit for bit"
         for session in played.sessions
     ]
+    lines += played.refused
     if played.n_headless:
         n = played.n_headless
         lines.append(f"{n} stream{'s' * (n > 1)} began before the log does: left out")
@@ -204,9 +233,9 @@ def in_words(played: Replay, out: Path) -> str:
 
 
 def progress(path: Path) -> Iterator[bytes]:
-    """The log's records, those of the file before it first."""
-    parts = [part for part in (before(path), path) if part.is_file()] if _goes_on(path) else [path]
-    total = sum(part.stat().st_size for part in parts if part.is_file())
+    """The log's records, those of the files before it first."""
+    parts = _parts(path)
+    total = sum(part.stat().st_size for part in parts)
     with tqdm(total=total, unit="B", unit_scale=True, desc=path.name, disable=None) as bar:
         for part in parts:
             for message in records(part):
@@ -214,14 +243,19 @@ def progress(path: Path) -> Iterator[bytes]:
                 yield message
 
 
-def _goes_on(path: Path) -> bool:
-    """Whether the file before this one belongs to the same run."""
+def _parts(path: Path) -> list[Path]:
+    """The files of this log's run, the oldest first: those before it as far as they are of it."""
     run, part = wire.decode_message(next(records(path))).args
-    try:
-        old_run, old_part = wire.decode_message(next(records(before(path)))).args
-    except (BassNetError, ValueError):  # none there, or nothing to be read
-        return False
-    return bool(run == old_run and part == old_part + 1)
+    parts = [path]
+    for n in range(1, MAX_FILES):
+        try:
+            older = wire.decode_message(next(records(before(path, n)))).args
+        except (BassNetError, ValueError):  # none there, or nothing to be read
+            break
+        if older != (run, part - n):
+            break
+        parts.insert(0, before(path, n))
+    return parts
 
 
 def records(path: Path) -> Iterator[bytes]:

@@ -34,8 +34,13 @@ def report(board: Switchboard) -> dict[str, Any]:
         "queue": time.queue,
         "saving": time.saving,
         "refused": board.refusals.n_refused,
-        "sessions": [of_session(session) for session in board.sessions.values()],
+        "sessions": [of_session(session) for session in sorted(board.sessions.values(), key=number)],
     }
+
+
+def number(session: Session) -> int:
+    """In the order in which they came."""
+    return session.number
 
 
 def of_session(session: Session) -> dict[str, Any]:

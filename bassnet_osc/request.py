@@ -79,7 +79,8 @@ class Refusals:
     def tell(self, request: Request, code: str, text: str) -> None:
         """Sends an error: once a second for each code; while the path is unproven whatever the code."""
         key = (request.source, code if request.is_proven else "")
-        is_time = request.now - self._told.get(key, -EVERY) >= EVERY and len(self._told) < MAX_WARNED
+        has_room = len(self._told) < MAX_WARNED or request.session is not None
+        is_time = request.now - self._told.get(key, -EVERY) >= EVERY and has_room
         if is_time and self.send_short(request, ERROR, code, text):
             self._told[key] = request.now
 

@@ -75,6 +75,7 @@ class Session:
         self.notes = LiveNotes(z.spec)
         self._make_voice = make_voice
         self.voice = make_voice(self)
+        z.start_anew()
         self.sound = self.voice.sound
         self.take: Take | None = None  # from the first block on
         self._planned: list[tuple[int, int, float, float]] = []  # timed z from before the first block
@@ -91,9 +92,7 @@ class Session:
         other.credit = self.credit
         other.wants = self.wants
         other.play_as(self.sound)
-        self.z.start_anew()
         for n, z in self.variations.items():
-            z.start_anew()
             other.vary(n, z)
         return other
 
@@ -110,13 +109,21 @@ class Session:
 
     def play_as(self, sound: Sound) -> None:
         """Changes the sound, of this take and of those to come."""
+        if sound == self.sound == self.voice.sound:
+            return
         self.sound = sound
         self.voice.play_as(sound)
 
     def vary(self, n: int, z: LiveZ) -> None:
         """Adds a further bass with a z of its own, to this take and to those to come."""
         self.variations[n] = z
-        self.voice.vary(n, z)
+        self.voice.vary(n, z.from_next())
+        z.start_anew()
+
+    def unvary(self, n: int) -> None:
+        """Ends a further bass, if there is one."""
+        if self.variations.pop(n, None) is not None:
+            self.voice.unvary(n)
 
     def plan_z(self, seq: int, offset: int, x: float, y: float) -> None:
         """z at a sample of the mix: so far into the block with this seq. BassNetError where too many wait."""
@@ -186,8 +193,7 @@ class Session:
         self.z.start_anew()
         voice.play_as(self.sound)
         for n, z in self.variations.items():
-            z.start_anew()
-            voice.vary(n, z)
+            self.vary(n, z)
         return owed
 
     @staticmethod

@@ -11,7 +11,7 @@ would have a gap ends instead.
     /log/heard   i voice, b samples                  a block of the mix, in order, gaps concealed: heard and turned into sound
     /log/played  i voice, i n_samples, i is_fade, then i variation, i crc32 of its samples
     /log/sound   i voice, s JSON                     the sound was changed
-    /log/varied  i voice, i variation                a further bass began
+    /log/varied  i voice, i variation, i on          a further bass began, or ended
 """  # noqa: E501
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ import queue
 import secrets
 import struct
 import threading
-import weakref
 import zlib
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from bassnet_osc.session import Session
     from bassnet_osc.voice import Blocks
 
-MAX_BYTES = 1 << 30  # of a file: an hour and a half of one session; two files are kept
+MAX_BYTES, MAX_FILES = 1 << 30, 8  # of a file: an hour and a half of one session; that are kept
 MAX_WAITING = 1 << 15  # records that the disk may be behind: half a minute of three sessions
 FILE, MODEL, VOICE, WINDOWS = "/log/file", "/log/model", "/log/voice", "/log/windows"
 HEARD, PLAYED, SOUND, VARIED = "/log/heard", "/log/played", "/log/sound", "/log/varied"
@@ -51,16 +51,19 @@ HEARD, PLAYED, SOUND, VARIED = "/log/heard", "/log/played", "/log/sound", "/log/
 log = logging.getLogger("bassnet_osc")
 
 
-def before(path: Path) -> Path:
-    """The file that a log began in before it went on in this one."""
-    return path.with_name(path.name + ".1")
+def before(path: Path, n: int = 1) -> Path:
+    """The file that a log was written to n files before this one."""
+    return path.with_name(f"{path.name}.{n}")
 
 
 class SessionLog:
     """A log under way; as a context, it is written to the end."""
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
-        """Goes on in a new file at every `max_bytes`; one that is there becomes the one before it."""
+        """Goes on in a new file at every `max_bytes`; MAX_FILES are kept, the one that is there among them.
+
+        Raises BassNetError for a file that is no log, or another server's.
+        """
         self._path, self._max_bytes = path, max_bytes
         self._run, self._part = secrets.token_hex(8), 0
         self._n_voices = 0
@@ -68,6 +71,7 @@ class SessionLog:
         self._waiting: queue.Queue[bytes | None] = queue.Queue(MAX_WAITING)
         self._has_ended = False
         try:
+            self._check_old()
             self._file = self._next_file()
         except OSError as error:
             raise BassNetError(f"--log must be a file that can be written; {error}: name another") from None
@@ -113,10 +117,27 @@ class SessionLog:
             self._has_ended = True
             log.warning("the session log %s ends here: %s", self._path, reason)
 
+    def _check_old(self) -> None:
+        """What is there has to be a log that nobody writes: it becomes the file before this one."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as old:
+            if FILE.encode() not in old.read(64):
+                raise BassNetError(
+                    f"--log must be a log or new; {self._path} is something else: name another"
+                )
+            if not _is_free(old):
+                raise BassNetError(
+                    f"--log must be this server's own; {self._path} is another's: name another"
+                )
+
     def _next_file(self) -> BinaryIO:
-        if self._path.exists():
-            os.replace(self._path, before(self._path))
+        kept = [self._path, *(before(self._path, n) for n in range(1, MAX_FILES))]
+        for newer, older in reversed(list(pairwise(kept))):
+            if newer.exists():
+                os.replace(newer, older)
         file = self._path.open("wb")
+        _is_free(file)  # and from now on it is not
         _append(file, wire.encode(FILE, self._run, self._part))
         for name, fingerprint in self._models.items():
             _append(file, wire.encode(MODEL, name, fingerprint))
@@ -140,33 +161,47 @@ class SessionLog:
                 message = self._waiting.get()
 
 
+def _is_free(file: BinaryIO) -> bool:
+    """Whether no other process has taken it; takes it. (Windows lets nobody rename an open file anyway.)"""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def _append(file: BinaryIO, message: bytes) -> None:
     file.write(struct.pack(">i", len(message)) + message)
 
 
 class VoiceJournal:
-    """Implements voice.Journal."""
+    """Implements voice.Journal; nothing is written of a voice that never plays."""
 
     def __init__(self, log: SessionLog, number: int, session: Session, sound: Sound) -> None:
-        self._log, self._number = log, number
-        self._whose = weakref.ref(session)  # it holds what holds this: freed at once
-        self._sound = sound
+        hello = session.hello
+        self._log, self._number, self._sound = log, number, sound
+        self._who = (session.number, hello.client, hello.sample_rate)
+        self._taper = hello.taper or 0
         self._has_begun = False
 
+    def began(self, model: Any, latency_samples: int) -> None:
+        """See voice.Journal."""
+        self._model, self._latency_samples = model, latency_samples
+
     def _begin(self) -> None:
-        """Not before it plays: its latency is known by then, and many a voice never does."""
-        session = self._whose()
-        assert session is not None  # its voice plays
-        self._has_begun = True
-        self._log.know(session.model)
-        hello, sound = session.hello, json.dumps(asdict(self._sound))
-        fixed = (hello.client, hello.sample_rate, session.voice.latency_samples, hello.taper or 0)
-        self._log.write(VOICE, self._number, session.number, *fixed, session.model.name, sound)
+        if not self._has_begun:
+            self._has_begun = True
+            model, sound = self._log.know(self._model), json.dumps(asdict(self._sound))
+            of_voice = (self._latency_samples, self._taper, model, sound)
+            self._log.write(VOICE, self._number, *self._who, *of_voice)
 
     def accepted(self, heard: Heard) -> None:
         """See voice.Journal."""
-        if not self._has_begun:
-            self._begin()
+        self._begin()
         if heard.decisions:
             windows = [[self._log.know(d.model), d.is_decoded, d.z] for d in heard.decisions]
             self._log.write(WINDOWS, self._number, json.dumps(windows))
@@ -174,8 +209,7 @@ class VoiceJournal:
 
     def played(self, blocks: Blocks, is_fade: bool) -> None:
         """See voice.Journal."""
-        if not self._has_begun:
-            self._begin()
+        self._begin()
         crcs = [int(part) for n, block in blocks.items() for part in (n, crc(block))]
         self._log.write(PLAYED, self._number, len(blocks[0]), int(is_fade), *crcs)
 
@@ -187,9 +221,12 @@ class VoiceJournal:
 
     def varied(self, n: int) -> None:
         """See voice.Journal."""
-        if not self._has_begun:
-            self._begin()
-        self._log.write(VARIED, self._number, n)
+        self._begin()
+        self._log.write(VARIED, self._number, n, 1)
+
+    def unvaried(self, n: int) -> None:
+        """See voice.Journal."""
+        self._log.write(VARIED, self._number, n, 0)
 
 
 def crc(block: Any) -> int:

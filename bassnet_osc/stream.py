@@ -99,6 +99,7 @@ class Stream:
         decisions, stand_in_end = [], None
         while self._is_due():
             z = self.z
+            self._sums = {n: adding for n, adding in self._sums.items() if n in z}
             window, places = self._next_window(z)
             outputs = yield window
             self._was_decoded = outputs is not None

@@ -16,7 +16,7 @@ from bassnet_osc import answers as say
 from bassnet_osc import wire
 from bassnet_osc.pace import Pace
 from bassnet_osc.playing import Loop, Playing
-from bassnet_osc.register import Register
+from bassnet_osc.register import EVERYBODY, Register
 from bassnet_osc.request import Address, Refusals, Request
 from bassnet_osc.session import MakeVoice, Model, Session, Source
 from bassnet_osc.spec import BassNetError
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 TO = "/bassnet/to/"  # before a client's name
 MAX_SESSIONS = 64
-LATEST_S, MAX_PUT_OFF = 60.0, 4096  # seconds that a control may wait for its time tag; how many may
+LATEST_S = 60.0  # seconds that a control may wait for its time tag
+MAX_PUT_OFF, MAX_PUTTING_OFF = 4096, 64  # controls that may wait, of each source; sources that may have such
+MAX_CONTROLS = 1000  # a second, for all sessions: each of them is as many
 MAX_CONTROL = 256  # bytes of a control that may wait
 MAX_CREDIT = 1 << 16  # bytes that an unproven session may have left to be answered
 FADE_OUT = 0.05  # seconds, when the server ends
@@ -75,9 +77,10 @@ class Switchboard:
         self._wall_time = wall_time
         controls = [name.encode() + b"\0" for name, address in addresses.items() if address.is_control]
         self._controls = (TO.encode(), *controls)
-        self._n_put_off = 0  # messages that wait for their time
+        self._n_put_off: dict[Source, int] = {}  # messages that wait for their time
         self._loop = loop
         self._started = loop.time()
+        self.controls = Pace("controls without a session may come", "send them less often", MAX_CONTROLS)
         self.reports = Pace("a report may be asked for", "ask less often")
 
     @property
@@ -91,7 +94,8 @@ class Switchboard:
         session = self.sessions.get(source)
         if session is not None:
             session.last_seen = now
-            session.credit = min(session.credit + len(datagram), MAX_CREDIT)
+            if not session.is_proven:
+                session.credit = min(session.credit + len(datagram), MAX_CREDIT)
         try:
             messages = wire.timed(datagram)
         except BassNetError as error:
@@ -103,19 +107,25 @@ class Switchboard:
             self._dispatch(message, self._request(source, len(message), now))
 
     def _is_for_later(self, message: bytes, source: Source, at_time: float) -> bool:
-        """Whether it is a control whose time has yet to come; it is put off then, up to LATEST_S."""
+        """Whether it is a control whose time has yet to come; it is put off then, if there is room."""
         wait = at_time - self._wall_time()
         is_control = message.startswith(self._controls) and len(message) <= MAX_CONTROL
-        if not is_control or not 0.0 < wait <= LATEST_S or self._n_put_off >= MAX_PUT_OFF:
+        if not is_control or not 0.0 < wait <= LATEST_S:
             return False
-        self._n_put_off += 1
+        if self._n_put_off.get(source, 0) >= MAX_PUT_OFF or len(self._n_put_off) >= MAX_PUTTING_OFF:
+            request = self._request(source, len(message), self._loop.time())
+            self.refusals.refuse(request, "time", f"at most {MAX_PUT_OFF} controls may wait: send them later")
+            return True
+        self._n_put_off[source] = self._n_put_off.get(source, 0) + 1
         of = self.sessions.get(source)
         self._loop.call_at(self._loop.time() + wait, self._in_time, message, source, of)
         return True
 
     def _in_time(self, message: bytes, source: Source, of: Session | None) -> None:
         """Not where the session has ended meanwhile, since without one a control would be everybody's."""
-        self._n_put_off -= 1
+        self._n_put_off[source] -= 1
+        if not self._n_put_off[source]:
+            del self._n_put_off[source]
         if self.sessions.get(source) is of:
             self._dispatch(message, self._request(source, len(message), self._loop.time()))
 
@@ -137,6 +147,9 @@ class Switchboard:
                 self.refusals.refuse(
                     request, "address", f"no address {wire.short(name)}: see the table in the README"
                 )
+            elif request.session is None and entry.is_control:
+                self.controls.count(EVERYBODY, request.now)
+                entry.handle(self, request, *wire.arguments(wire.decode_message(message), entry.kinds or ""))
             elif request.session is None and not entry.is_open:
                 self.refusals.refuse(request, "no_session", "say /bassnet/hello first")
             elif entry.kinds is None:
@@ -177,6 +190,8 @@ class Switchboard:
             raise BassNetError(
                 f"model must be one of {', '.join(self.shelf.names)}; got {wire.short(name)}: choose one"
             )
+        if session.wanted_model == name:
+            return  # it has it, or is waiting for it
         session.wanted_model = name
         self.shelf.fetch(name, partial(self._fetched, session.number, name, request))
 
@@ -187,8 +202,11 @@ class Switchboard:
         try:
             if isinstance(model, Exception):
                 raise BassNetError(f"model {name} cannot be loaded: {model}")
-            if model is not session.model and self.playing.switch(session, model):
-                self.tell(session, say.latency(session))
+            if model is not session.model:
+                is_anew = self.playing.switch(session, model)
+                self.tell(session, say.model(model.name))
+                if is_anew:
+                    self.tell(session, say.latency(session))
         except BassNetError as error:
             session.wanted_model = session.model.name
             self.refusals.refuse(request, "model", str(error))

@@ -27,6 +27,9 @@ Blocks = dict[int, Block]  # by variation: 0 is the plain bass
 class Journal(Protocol):
     """Who is told of everything that decides what is played, in order."""
 
+    def began(self, model: Model, latency_samples: int) -> None:
+        """The voice is there."""
+
     def accepted(self, heard: Heard) -> None:
         """What was heard was turned into sound."""
 
@@ -38,6 +41,9 @@ class Journal(Protocol):
 
     def varied(self, n: int) -> None:
         """Variation n began."""
+
+    def unvaried(self, n: int) -> None:
+        """Variation n ended."""
 
 
 class Voice:
@@ -78,6 +84,8 @@ class Voice:
         self.descriptor = model.spec.descriptor  # of the newest frames
         self.sound = sound
         self._basses = {0: Bass(sample_rate, model.spec, self.latency_samples, sound)}
+        if journal:
+            journal.began(model, self.latency_samples)
 
     def reset(self) -> None:
         """Back to the state after construction; z is the caller's."""
@@ -107,6 +115,14 @@ class Voice:
         if self._journal:
             self._journal.varied(n)
         stream.z = {**stream.z, n: z}
+
+    def unvary(self, n: int) -> None:
+        """Ends variation n."""
+        stream = self._stream
+        stream.z = {other: z for other, z in stream.z.items() if other != n}
+        del self._basses[n]
+        if self._journal:
+            self._journal.unvaried(n)
 
     def can_go_on_with(self, model: Model) -> bool:
         """Whether the model can take over without a seam, at the same latency."""

@@ -37,7 +37,7 @@ def voice_maker(
         return Voice(
             session.model,
             hello.sample_rate,
-            session.z,
+            session.z.from_next(),
             hello.taper,
             on_frames=_to_midi(player, weakref.ref(session)) if player else None,
             on_rest=player.rest if player else None,

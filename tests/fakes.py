@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bassnet_osc.engine import Measured
+from bassnet_osc.meter import Measured
 from bassnet_osc.sound import DEFAULT_SOUND, Sound
 from bassnet_osc.spec import DescriptorSpec, Spec
 
@@ -66,6 +66,9 @@ class EchoVoice:
 
     def vary(self, n: int, z: Any) -> None:
         self.varied[n] = z
+
+    def unvary(self, n: int) -> None:
+        del self.varied[n]
 
     def hearing(self, block: Block) -> Generator[Any, Any, Heard]:
         yield from ()

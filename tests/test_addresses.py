@@ -130,6 +130,7 @@ def test_the_table_says_what_each_address_takes_and_does() -> None:
             "note/on",
             "note/off",
             "latency",
+            "model",
             "report",
             "variation/N/audio/out",
             "pong",

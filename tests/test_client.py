@@ -294,3 +294,26 @@ def test_models_and_planned_z_arrive(world: Wire) -> None:
         client.switch("other")
         session = world.board.sessions[SOURCE]
         assert session.model.name == "other" and session.z(0) == (3.0, 3.0)
+
+
+def test_what_was_refused_is_not_chosen(world: Wire) -> None:
+    """After it the choice before it is said again to a server that was restarted, not the refused one."""
+    with Client() as client:
+        client.switch("other")
+        with pytest.raises(BassNetError, match="model must be one of"):
+            client.switch("nonsense")
+            client.receive(0.0)
+        world.restart()
+        client.send(BLOCK)
+        while client.receive(0.0) is not None:
+            pass
+        client.send(BLOCK)
+        assert world.board.sessions[SOURCE].model.name == client.model == "other"
+
+
+def test_a_variation_can_be_ended_and_a_latency_asked_for(world: Wire) -> None:
+    with Client(latency_target_ms=75.0) as client:
+        client.vary(1, 0.0, 0.0)
+        client.unvary(1)
+        session = world.board.sessions[SOURCE]
+        assert not session.variations and session.hello.latency_target_ms == 75.0

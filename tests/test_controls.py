@@ -115,6 +115,21 @@ def test_variations_outlive_a_restart_and_another_hello() -> None:
     assert set(rig.board.sessions[HERE].voice.varied) == {3}
 
 
+def test_a_variation_ends_when_it_is_told_to_and_may_begin_again() -> None:
+    rig = Rig()
+    rig.open()
+    rig.say("/bassnet/variation/2/z", 1.0, 1.0)
+    rig.block(0)
+    rig.say("/bassnet/variation/2/off")
+    rig.say("/bassnet/variation/3/off")  # there is none
+    rig.block(1)
+    assert [seq for seq, _ in variations(rig, 2)] == [0]
+    assert not rig.board.sessions[HERE].variations
+    rig.say("/bassnet/variation/2/z", -1.0, 0.0)
+    rig.block(2)
+    assert [seq for seq, _ in variations(rig, 2)] == [0, 2]
+
+
 def test_there_are_eight_variations_and_none_for_strangers() -> None:
     rig = Rig()
     rig.open()
@@ -136,7 +151,7 @@ def test_a_model_takes_over_without_a_seam_where_it_can() -> None:
     rig.say("/bassnet/model", "other")
     assert (session.model.name, session.voice, session.take) == ("other", voice, take)
     assert voice.model.name == "other"
-    assert not rig.messages()  # nothing has changed for the client
+    assert [(m.address, m.args) for m in rig.messages()] == [("/bassnet/model", ("other",))]
 
 
 def test_another_latency_is_told_with_the_new_voice() -> None:
@@ -146,7 +161,8 @@ def test_another_latency_is_told_with_the_new_voice() -> None:
     session = rig.board.sessions[HERE]
     session.voice.can_go_on_with = lambda model: False
     rig.say("/bassnet/model", "other")
-    [latency] = rig.messages()
+    model, latency = rig.messages()
+    assert (model.address, model.args) == ("/bassnet/model", ("other",))
     assert latency.address == "/bassnet/latency" and latency.args[:3] == (LATENCY, "resampler_ms", 0.5)
     assert session.model.name == "other" and session.take is None
 
@@ -217,7 +233,7 @@ def test_what_a_switch_owes_comes_before_the_new_latency() -> None:
     rig.sent.clear()
     rig.say("/bassnet/model", "other")
     told = [wire.address_of(data) for data, _ in rig.sent]
-    assert told == ["/bassnet/audio/out", "/bassnet/audio/out", "/bassnet/latency"]
+    assert told == ["/bassnet/audio/out", "/bassnet/audio/out", "/bassnet/model", "/bassnet/latency"]
     assert not rig.engine.jobs
 
 
@@ -328,9 +344,13 @@ def test_so_many_controls_may_wait_and_no_more() -> None:
     messages = [wire.encode("/bassnet/z/x", 1.0)] * 100
     for _ in range(45):
         rig.board.receive(bundle(wall + 2.0, *messages), HERE)
-    assert rig.board._n_put_off == MAX_PUT_OFF
+    assert rig.board._n_put_off == {HERE: MAX_PUT_OFF}
+    assert errors(rig)[0][0] == "time"  # none of them was taken early
+    rig.open(source=THERE)
+    rig.board.receive(bundle(wall + 2.0, wire.encode("/bassnet/z/x", 2.0)), THERE)
+    assert rig.board.sessions[THERE].z.target[0] == 0.0  # another one's wait as well as ever
     rig.loop.advance(2.1)
-    assert rig.board._n_put_off == 0
+    assert rig.board._n_put_off == {} and rig.board.sessions[THERE].z.target[0] == 2.0
 
 
 def test_whose_session_is_over_by_then_moves_nobody() -> None:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from bassnet_osc.bundle import Bundle
-from bassnet_osc.engine import LOAD_SPAN, MAX_ROWS, Engine
+from bassnet_osc.engine import MAX_ROWS, Engine
 from bassnet_osc.hearing import Window
+from bassnet_osc.meter import LOAD_SPAN
 from bassnet_osc.voice import Voice
 
 BLOCK = np.zeros(16, np.float32)
@@ -153,20 +154,59 @@ def test_windows_of_several_sessions_are_decoded_in_one_batch(rig: Rig) -> None:
     ]
 
 
-def test_a_batch_is_as_long_as_its_most_urgent_window_allows(rig: Rig) -> None:
-    """10 ms a row are known, 25 ms are left: two windows go together, one after them, one not at all."""
-    model = Model(rig, cost=0.01)
+def test_a_batch_takes_no_longer_than_others_may_have_to_wait(rig: Rig) -> None:
+    """2 ms a row are known and 5 ms allowed: two rows at a time, those of one window too."""
+    model = Model(rig, cost=0.002)
     rig.start()
     for _ in range(100):
         rig.submit(Hearer(print, window(model)))
         rig.next()
     model.batches.clear()
-    rig.engine._changed.acquire()  # all four are there before the engine looks
-    for _ in range(4):
-        rig.submit(Hearer(print, window(model)), until=rig.now + 0.025)
-    rig.engine._changed.release()
-    assert [rig.next()[0] is None for _ in range(4)] == [False, False, False, True]
-    assert model.batches == [2, 1]
+    rig.submit(Hearer(print, window(model, 7, n=5)))
+    [(f0, level, onset)] = rig.next()
+    assert model.batches == [2, 2, 1]
+    assert f0.tolist() == [[7.0]] * 5 and level.tolist() == onset.tolist() == [[0], [1], [2], [3], [4]]
+
+
+def test_what_comes_between_the_rows_of_a_large_window_need_not_wait_for_all(rig: Rig) -> None:
+    """Eight variations and a plain bass, which is more urgent and arrives while they are decoded."""
+    model, order = Model(rig, cost=0.01), []
+    rig.start()
+    for _ in range(100):
+        rig.submit(Hearer(print, window(model)))
+        rig.next()
+    decode, plain = model.decode, Hearer(print, window(model, 1))
+
+    def watched(mix: Any, z: Any) -> Any:
+        if not order:
+            rig.submit(plain, until=rig.now + 1.0)
+        order.append(z[0, 0])
+        return decode(mix, z)
+
+    model.decode = watched
+    rig.submit(Hearer(print, window(model, 9, n=9)))
+    assert len(rig.next()[0][0]) == 1 and len(rig.next()[0][0]) == 9
+    assert order == [9, 1, *[9] * 8]
+
+
+def test_who_asks_for_too_much_comes_last_when_there_is_not_enough(rig: Rig) -> None:
+    """Ten rows to one of another, both late for sure otherwise: the modest one loses nothing."""
+    model = Model(rig, cost=0.01)
+    greedy, modest = Hearer(print, window(model, 1, n=10)), Hearer(print, window(model, 2))
+    rig.start()
+    lost = {1.0: 0, 2.0: 0}
+    for _ in range(100):
+        rig.engine._changed.acquire()
+        until = rig.now + 0.04
+        rig.submit(greedy, until=until)
+        rig.submit(modest, until=until + 0.001)
+        rig.engine._changed.release()
+        got = [rig.next()[0] for _ in range(2)]
+        heard = {outputs[0][0, 0] for outputs in got if outputs is not None}
+        for x in lost:
+            lost[x] += x not in heard
+        rig.now += 0.001
+    assert lost[2.0] <= 20 and lost[1.0] == 0
 
 
 def test_one_failing_window_spoils_no_batch(rig: Rig) -> None:
@@ -311,8 +351,8 @@ def test_a_short_pause_does_not_end_the_saving(rig: Rig) -> None:
     since = rig.engine._saving_since
     assert since is not None
     rig.now = since + 0.9 * LOAD_SPAN
-    rig.engine._busy.clear()
-    rig.engine._busy_s = 0.0
+    rig.engine._meter._busy.clear()
+    rig.engine._meter._busy_s = 0.0
     rig.submit(Hearer())
     rig.next()
     assert rig.engine.measured().saving == 1
