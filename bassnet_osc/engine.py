@@ -1,10 +1,9 @@
 """One model, many sessions: the thread in which everything is heard, windows of several sessions at a time.
 
 Flow: playing -> engine -> voice. The oldest block of every session is under way, so that none waits for
-another's queue; what they make due is decoded a few rows at a time, the most urgent first. When there is too
-much to do, less is done, by steps: first every second window is left out and the one before it stands in,
-then windows are left out whose time is over before their turn; and who asks for more than a fair share comes
-last. Queues never grow.
+another's queue; what they make due is decoded a few rows at a time, the most urgent first and the greedy
+last. When there is too much to do, less is done, by steps: first every second window is left out and the one
+before it stands in, then windows are left out whose time is over before their turn. Queues never grow.
 """
 
 from __future__ import annotations
@@ -171,8 +170,8 @@ class Engine:
             self._decode(batch)
 
     def _urgency(self, job: _Job) -> tuple[bool, float]:
-        """First those within their fair share, where there is not enough for all; of these, by time."""
-        return self._saving_since is not None and self._meter.is_greedy(job.voice), job.until
+        """By time; but who has clearly more than the others has to wait for them."""
+        return self._meter.is_greedy(job.voice), job.until
 
     def _is_left_out(self, job: _Job) -> bool:
         assert job.window is not None

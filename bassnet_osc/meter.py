@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 N_MEASURED = 1000  # inferences that the percentiles look back on
 LOAD_SPAN = 1.0  # seconds that the load looks back on
 COST_MEMORY = 0.9  # of what decoding a row is expected to take, how much is remembered at each batch
+GREEDY = 1.25  # times what voices have on average, from which one comes after the others
 FORGOTTEN_S = 1e-4  # seconds of decoding that count as none
 
 
@@ -72,8 +73,8 @@ class Meter:
         self._used = weakref.WeakKeyDictionary(used | {voice: used.get(voice, 0.0) + seconds})
 
     def is_greedy(self, voice: Voice) -> bool:
-        """Whether it has had more than its share, were all time divided equally."""
-        return self._used.get(voice, 0.0) * max(1, len(self._used)) > LOAD_SPAN
+        """Whether it has had clearly more than the others."""
+        return self._used.get(voice, 0.0) * len(self._used) > GREEDY * sum(self._used.values())
 
     def load(self, now: float) -> float:
         """Share of the last LOAD_SPAN seconds."""

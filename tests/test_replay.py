@@ -320,3 +320,47 @@ def test_a_log_with_a_gap_would_be_none(
     numbers = [json.loads(str(module.wire.decode_message(m).args[0])) for m in list(records(path))[1:]]
     assert numbers == list(range(len(numbers))) and len(numbers) < 100
     assert sum("cannot keep up" in line for line in caplog.messages) == 1
+
+
+def test_a_log_of_another_server_or_another_file_is_left_alone(tmp_path: Path, bundle: Bundle) -> None:
+    path, song = tmp_path / "stage.oscs", tmp_path / "song.wav"
+    song.write_bytes(b"RIFF" + bytes(100))
+    with pytest.raises(BassNetError, match="--log must be a log or new"):
+        SessionLog(song)
+    assert song.read_bytes() == b"RIFF" + bytes(100)
+    with SessionLog(path) as log:
+        Stage(log, bundle).play(range(5))
+        with pytest.raises(BassNetError, match="another's"):
+            SessionLog(path)
+    assert not before(path).exists() and "bit for bit" in replay(path, tmp_path / "out")
+
+
+def test_so_many_files_are_kept_and_no_more(tmp_path: Path, bundle: Bundle) -> None:
+    path = tmp_path / "stage.oscs"
+    with SessionLog(path, max_bytes=20_000) as log:
+        stage = Stage(log, bundle)
+        stage.play(range(200))
+    kept = sorted(file.name for file in tmp_path.iterdir())
+    assert kept == sorted(["stage.oscs", *(f"stage.oscs.{n}" for n in range(1, session_log.MAX_FILES))])
+    stage_two = tmp_path / "two.oscs"
+    with SessionLog(stage_two, max_bytes=60_000) as log:
+        whole = Stage(log, bundle)
+        whole.play(range(200))
+    replay(stage_two, tmp_path / "out")
+    played, _ = soundfile.read(tmp_path / "out" / "session-1.wav", dtype="float32")
+    np.testing.assert_array_equal(played, whole.bass)
+
+
+def test_a_switch_before_the_first_answer_spoils_no_log(tmp_path: Path, bundle: Bundle) -> None:
+    """The journal begins with the model that the voice was made for, not with the one that came after."""
+    path = tmp_path / "stage.oscs"
+    with SessionLog(path) as log:
+        stage = Stage(log, bundle)
+        inputs, _ = stage.session.receive(0, next(stage.mix), 0.0)
+        assert len(inputs) == 1  # nothing of it was heard yet
+        stage.keep(stage.session.switch(Bundle.load("groove-studio", "cpu")))
+        stage.play(range(1, 10))
+        other = Stage(log, bundle, 2)
+        other.play(range(10))
+    said = replay(path, tmp_path / "out")
+    assert said.count("bit for bit") == 2 and "cannot" not in said
