@@ -30,6 +30,7 @@ STOP_TIMEOUT = 5.0  # seconds
 OVERLOAD = 0.9  # share of the time spent hearing from which every second window is left out
 RELIEF = 0.4  # ... and below which none is: twice of it is less than OVERLOAD
 MAX_ROWS = 16  # of a batch: ONNX Runtime keeps the memory of the largest
+LEAST_S = 1e-6  # seconds that decoding a row takes, at least
 QUANTUM_S = 0.005  # seconds that a batch may take: so long may the most urgent have to wait for others
 
 
@@ -157,10 +158,15 @@ class Engine:
 
     def _decode_some(self, due: list[_Job]) -> None:
         """Leaves out what has to be; decodes a batch of the most urgent of the others."""
-        row_s = self._meter.row_s
-        room = max(1, min(MAX_ROWS, int(QUANTUM_S / row_s))) if row_s else MAX_ROWS
+        row_s, voices = self._meter.row_s, [job.voice for job in due]
+        room = 1 if row_s is None else min(MAX_ROWS, max(1, int(QUANTUM_S / max(row_s, LEAST_S))))
+
+        def urgency(job: _Job) -> tuple[bool, float]:
+            """By time; but who has clearly more than the others has to wait for them."""
+            return self._meter.is_greedy(job.voice, voices), job.until
+
         batch: list[tuple[_Job, int]] = []  # with so many of its rows
-        for job in sorted(due, key=self._urgency):
+        for job in sorted(due, key=urgency):
             if not job.parts and self._is_left_out(job):
                 self._step(job, None)
             elif room and (not batch or self._is_alike(job, batch[0][0])):
@@ -168,10 +174,6 @@ class Engine:
                 room -= batch[-1][1]
         if batch:
             self._decode(batch)
-
-    def _urgency(self, job: _Job) -> tuple[bool, float]:
-        """By time; but who has clearly more than the others has to wait for them."""
-        return self._meter.is_greedy(job.voice), job.until
 
     def _is_left_out(self, job: _Job) -> bool:
         assert job.window is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ class Meter:
     """Counts seconds; zeros before there were any."""
 
     def __init__(self) -> None:
-        self.row_s = 0.0  # what decoding a row takes
+        self.row_s: float | None = None  # what decoding a row takes, once it is known
         self._lock = threading.Lock()
         self._inference_ms: deque[float] = deque(maxlen=N_MEASURED)
         self._busy: deque[tuple[float, float]] = deque()  # (end, duration) in s, the last LOAD_SPAN of them
@@ -63,7 +64,9 @@ class Meter:
 
     def decoded(self, n_rows: int, seconds: float) -> None:
         """A batch took so long."""
-        self.row_s = COST_MEMORY * self.row_s + (1.0 - COST_MEMORY) * seconds / n_rows
+        took = seconds / n_rows
+        known = took if self.row_s is None else self.row_s
+        self.row_s = COST_MEMORY * known + (1.0 - COST_MEMORY) * took
 
     def use(self, voice: Voice, seconds: float, now: float) -> None:
         """A voice has had so much of it; what all have had is forgotten within LOAD_SPAN or so."""
@@ -72,9 +75,10 @@ class Meter:
         self._used_at = now
         self._used = weakref.WeakKeyDictionary(used | {voice: used.get(voice, 0.0) + seconds})
 
-    def is_greedy(self, voice: Voice) -> bool:
-        """Whether it has had clearly more than the others."""
-        return self._used.get(voice, 0.0) * len(self._used) > GREEDY * sum(self._used.values())
+    def is_greedy(self, voice: Voice, others: Iterable[Voice]) -> bool:
+        """Whether it has had clearly more than those on average, itself included."""
+        used = [self._used.get(other, 0.0) for other in others]
+        return self._used.get(voice, 0.0) * len(used) > GREEDY * sum(used)
 
     def load(self, now: float) -> float:
         """Share of the last LOAD_SPAN seconds."""

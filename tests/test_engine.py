@@ -37,6 +37,18 @@ class Rig:
     def submit(self, voice: Any, until: float = NEVER, block: Any = BLOCK) -> None:
         self.engine.submit(voice, block, until, print)
 
+    def submit_all(self, *hearers: Any) -> None:
+        """All are there before the engine looks; what decoding takes is known from one window before them."""
+        if self.engine._thread is None:
+            self.start()
+        model = hearers[0]._windows[0].model
+        self.submit(Hearer(print, window(model)))
+        self.next()
+        model.batches.clear()
+        with self.engine._changed:
+            for hearer in hearers:
+                self.submit(hearer)
+
     def next(self) -> Any:
         function, result = self.posted.get(timeout=PATIENCE)
         assert function is print
@@ -140,10 +152,8 @@ def test_nobody_waits_for_anothers_queue(rig: Rig) -> None:
 def test_windows_of_several_sessions_are_decoded_in_one_batch(rig: Rig) -> None:
     """Each gets its own rows, of one z or of several; another model's windows are no part of it."""
     model, other = Model(rig), Model(rig)
-    for x, n in ((1, 1), (2, 3), (3, 1)):
-        rig.submit(Hearer(print, window(model, x, n)))
-    rig.submit(Hearer(print, window(other, 4)))
-    rig.start()
+    hearers = [Hearer(print, window(model, x, n)) for x, n in ((1, 1), (2, 3), (3, 1))]
+    rig.submit_all(*hearers, Hearer(print, window(other, 4)))
     results = [rig.next() for _ in range(4)]
     assert (model.batches, other.batches) == ([5], [1])
     assert [[f0.tolist() for f0, _, _ in sent] for sent in results] == [
@@ -211,9 +221,7 @@ def test_who_asks_for_too_much_comes_last_when_there_is_not_enough(rig: Rig) -> 
 
 def test_one_failing_window_spoils_no_batch(rig: Rig) -> None:
     model = Model(rig)
-    for x in (1, 13, 2):
-        rig.submit(Hearer(print, window(model, x)))
-    rig.start()
+    rig.submit_all(*(Hearer(print, window(model, x)) for x in (1, 13, 2)))
     results = [rig.next() for _ in range(3)]
     assert [isinstance(result, ValueError) for result in results] == [False, True, False]
     assert model.batches == [3, 1, 1, 1]
@@ -321,9 +329,7 @@ def test_after_stop_nothing_is_posted(rig: Rig) -> None:
 def test_a_batch_has_so_many_rows_and_no_more(rig: Rig) -> None:
     """ONNX Runtime keeps the memory of the largest."""
     model = Model(rig)
-    for _ in range(MAX_ROWS + 4):
-        rig.submit(Hearer(print, window(model)))
-    rig.start()
+    rig.submit_all(*(Hearer(print, window(model)) for _ in range(MAX_ROWS + 4)))
     for _ in range(MAX_ROWS + 4):
         rig.next()
     assert model.batches == [MAX_ROWS, 4]
