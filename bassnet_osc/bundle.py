@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from bassnet_osc.frames import Block
-from bassnet_osc.spec import DECODER, ENCODER, FORMAT, FRONTEND, GRAPHS, BassNetError, Spec
+from bassnet_osc.spec import DECODER, ENCODER, FORMAT, FRONTEND, GRAPHS, MAX_ROWS, BassNetError, Spec
 
 MODELS = Path(__file__).parent / "models"
 DEFAULT = "groove-live"
@@ -211,9 +211,10 @@ class Bundle:
         return mu, log_var
 
     def warm_up(self) -> None:
-        """Runs every graph of the stream once: the first run allocates and is several times slower."""
+        """Runs every graph of the stream, with as many rows as may come: the first run allocates."""
         cqt, window = self.spec.cqt, self.spec.window
         audio = np.zeros(cqt.left + cqt.right + window.hop * cqt.hop_length, dtype=np.float32)
         self.frontend(audio)
-        mix = np.zeros((1, window.window_frames, cqt.n_bins), dtype=np.float32)
-        self.decode(mix, np.zeros((1, self.spec.model.latent_dim), dtype=np.float32))
+        for n_rows in (MAX_ROWS, 1):
+            mix = np.zeros((n_rows, window.window_frames, cqt.n_bins), dtype=np.float32)
+            self.decode(mix, np.zeros((n_rows, self.spec.model.latent_dim), dtype=np.float32))

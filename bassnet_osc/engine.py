@@ -18,6 +18,7 @@ import numpy as np
 
 from bassnet_osc.frames import Block
 from bassnet_osc.meter import LOAD_SPAN, Measured, Meter
+from bassnet_osc.spec import MAX_ROWS
 
 if TYPE_CHECKING:
     from bassnet_osc.hearing import Heard, Hearing, Outputs, Window
@@ -29,7 +30,6 @@ Post = Callable[..., object]  # runs (function, *args) in the caller's own threa
 STOP_TIMEOUT = 5.0  # seconds
 OVERLOAD = 0.9  # share of the time spent hearing from which every second window is left out
 RELIEF = 0.4  # ... and below which none is: twice of it is less than OVERLOAD
-MAX_ROWS = 16  # of a batch: ONNX Runtime keeps the memory of the largest
 LEAST_S = 1e-6  # seconds that decoding a row takes, at least
 QUANTUM_S = 0.005  # seconds that a batch may take: so long may the most urgent have to wait for others
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from bassnet_osc.bundle import Bundle
-from bassnet_osc.engine import MAX_ROWS, Engine
+from bassnet_osc.engine import Engine
 from bassnet_osc.hearing import Window
 from bassnet_osc.meter import LOAD_SPAN
+from bassnet_osc.spec import MAX_ROWS
 from bassnet_osc.voice import Voice
 
 BLOCK = np.zeros(16, np.float32)
