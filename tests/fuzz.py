@@ -19,8 +19,9 @@ from player import Player
 from server_process import MODEL, ServerProcess
 from tqdm import tqdm
 
+from bassnet_osc.bundle import installed
 from bassnet_osc.client import Client
-from bassnet_osc.spec import HOST, RECEIVE_BUFFER
+from bassnet_osc.spec import HOST, RECEIVE_BUFFER, BassNetError
 
 SOURCES = 96  # sockets of the attackers: more than there may be sessions
 FLIGHT = (
@@ -136,12 +137,25 @@ class Attackers:
     def catch_up(self) -> None:
         """Returns when the server has read all that was sent: it answers in order."""
         if self._probe.ping(PATIENCE_S) is None:
-            raise SystemExit("the server does not answer a ping any more")
+            raise BassNetError(
+                f"a server must answer a ping; this one did not in {PATIENCE_S:g} s: see its log"
+            )
         self._in_flight = 0
+
+
+def load_models(port: int) -> None:
+    """Asks for every model: a server keeps those that were asked for, and flipped bits ask for others."""
+    with Client(HOST, port, name="models") as client:
+        for name in installed():
+            client.switch(name)
+            until = time.monotonic() + PATIENCE_S
+            while client.model != name and time.monotonic() < until:
+                client.receive(0.1)
 
 
 def attack(server: ServerProcess, n_datagrams: int, seed: int) -> Outcome:
     """Lets a player play, sends the datagrams, and looks at what came of it."""
+    load_models(server.port)
     player = Player(server.port)
     player.start()
     time.sleep(SETTLE_S)
