@@ -59,5 +59,5 @@ def test_systemd_understands_it() -> None:
     run = subprocess.run([analyze, "verify", str(UNIT)], capture_output=True, text=True, check=False)
     said = run.stdout + run.stderr
     if "Failed to initialize manager" in said or "Failed to lookup" in said:
-        pytest.skip(f"systemd-analyze cannot work here: {said.strip()}")
+        pytest.xfail(f"systemd-analyze cannot work here: {said.strip()}")
     assert run.returncode == 0 and "bassnet.service" not in said
