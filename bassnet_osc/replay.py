@@ -9,39 +9,35 @@ log has checksums.
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
-from tqdm import tqdm
 
 from bassnet_osc import wire
-from bassnet_osc.audio_files import refusals_told_of, whole_folder
+from bassnet_osc.audio_files import whole_folder
 from bassnet_osc.audio_wire import MAX_BLOCK, decode_audio
 from bassnet_osc.bundle import Bundle, installed
 from bassnet_osc.hearing import Decision
 from bassnet_osc.latent import LiveZ
+from bassnet_osc.log_files import messages
 from bassnet_osc.session_log import (
     FILE,
     HEARD,
-    MAX_FILES,
     MODEL,
     PLAYED,
     SOUND,
     VARIED,
     VOICE,
     WINDOWS,
-    before,
     crc,
 )
 from bassnet_osc.sound import Sound
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.take import under
 from bassnet_osc.voice import Blocks, Voice, faded
-from bassnet_osc.wire import MAX_DATAGRAM
 
 MOST_SAMPLES = 2 * MAX_BLOCK  # that were ever played at a time: a fade at 192 kHz
 
@@ -206,7 +202,7 @@ def replay(path: Path, out: Path, provider: str = "cpu", model: str | None = Non
     with whole_folder(out) as folder:
         played = Replay(folder, load)
         try:
-            for message in progress(path):
+            for message in messages(path):
                 played.take(message)
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, BassNetError):
@@ -230,48 +226,3 @@ def in_words(played: Replay, out: Path) -> str:
         n = played.n_headless
         lines.append(f"{n} stream{'s' * (n > 1)} began before the log does: left out")
     return "\n".join(lines) or "nobody played"
-
-
-def progress(path: Path) -> Iterator[bytes]:
-    """The log's records, those of the files before it first."""
-    parts = _parts(path)
-    total = sum(part.stat().st_size for part in parts)
-    with tqdm(total=total, unit="B", unit_scale=True, desc=path.name, disable=None) as bar:
-        for part in parts:
-            for message in records(part):
-                bar.update(4 + len(message))
-                yield message
-
-
-def _parts(path: Path) -> list[Path]:
-    """The files of this log's run, the oldest first: those before it as far as they are of it."""
-    run, part = wire.decode_message(next(records(path))).args
-    parts = [path]
-    for n in range(1, MAX_FILES):
-        try:
-            older = wire.decode_message(next(records(before(path, n)))).args
-        except (BassNetError, ValueError):  # none there, or nothing to be read
-            break
-        if older != (run, part - n):
-            break
-        parts.insert(0, before(path, n))
-    return parts
-
-
-def records(path: Path) -> Iterator[bytes]:
-    """The messages of one file; what a crash cut off or spoiled at its end is left out."""
-    is_log = False
-    with refusals_told_of(path), path.open("rb") as file:
-        while len(head := file.read(4)) == 4:
-            (size,) = struct.unpack(">i", head)
-            if not 0 < size <= MAX_DATAGRAM:
-                break
-            message = file.read(size)
-            if len(message) < size:
-                break
-            is_log = is_log or wire.address_of(message) == FILE
-            if not is_log:
-                break
-            yield message
-    if not is_log:
-        raise BassNetError(f"{path} must be a log of `bassnet serve --log`; it is none: check the name")

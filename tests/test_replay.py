@@ -21,7 +21,8 @@ from bassnet_osc.demo_run import MIX
 from bassnet_osc.hearing import Heard
 from bassnet_osc.hello import Hello
 from bassnet_osc.latent import LiveZ
-from bassnet_osc.replay import records, replay
+from bassnet_osc.log_files import records
+from bassnet_osc.replay import replay
 from bassnet_osc.session import Session
 from bassnet_osc.session_log import SessionLog, before
 from bassnet_osc.sound import DEFAULT_SOUND, Sound
