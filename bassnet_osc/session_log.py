@@ -122,13 +122,13 @@ class SessionLog:
         if not self._path.exists():
             return
         with self._path.open("rb") as old:
-            if FILE.encode() not in old.read(64):
-                raise BassNetError(
-                    f"--log must be a log or new; {self._path} is something else: name another"
-                )
             if not _is_free(old):
                 raise BassNetError(
                     f"--log must be this server's own; {self._path} is another's: name another"
+                )
+            if (head := old.read(64)) and FILE.encode() not in head:
+                raise BassNetError(
+                    f"--log must be a log or new; {self._path} is something else: name another"
                 )
 
     def _next_file(self) -> BinaryIO:
@@ -142,6 +142,7 @@ class SessionLog:
         for name, fingerprint in self._models.items():
             _append(file, wire.encode(MODEL, name, fingerprint))
         self._part += 1
+        file.flush()  # whoever looks shall see what it is
         return file
 
     def _write(self) -> None:

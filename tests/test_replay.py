@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from bassnet_osc.spec import BassNetError
 from bassnet_osc.voices import voice_maker
 
 N, RATE = 256, 48_000
+PATIENCE = 10.0  # seconds until a test that waits has failed
 
 
 @pytest.fixture(scope="module")
@@ -306,17 +308,17 @@ def test_a_log_with_a_gap_would_be_none(
     tmp_path: Path, bundle: Bundle, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_log, "MAX_WAITING", 5)
-    path = tmp_path / "x.oscs"
+    path, goes_on, real = tmp_path / "x.oscs", threading.Event(), session_log._append
+
+    def slow(*args: Any) -> None:
+        goes_on.wait(PATIENCE)
+        real(*args)
+
     log = SessionLog(path)
-    real = session_log._append
-    monkeypatch.setattr(session_log, "_append", lambda *_: log._waiting.join() or real(*_))
+    monkeypatch.setattr(session_log, "_append", slow)
     for k in range(100):
         log.write("/log/sound", k, "{}")
-    monkeypatch.setattr(session_log, "_append", real)
-    log._waiting.all_tasks_done.acquire()
-    log._waiting.unfinished_tasks = 0
-    log._waiting.all_tasks_done.notify_all()
-    log._waiting.all_tasks_done.release()
+    goes_on.set()
     log.__exit__(None, None, None)
     numbers = [json.loads(str(module.wire.decode_message(m).args[0])) for m in list(records(path))[1:]]
     assert numbers == list(range(len(numbers))) and len(numbers) < 100
