@@ -28,7 +28,8 @@ Done = Callable[["Heard | Exception"], None]
 Post = Callable[..., object]  # runs (function, *args) in the caller's own thread: loop.call_soon_threadsafe
 
 STOP_TIMEOUT = 5.0  # seconds
-OVERLOAD = 0.9  # share of the time spent hearing from which every second window is left out
+OVERLOAD = 0.9  # share of the time spent hearing from which, if it is tight, every second window is left out
+TIGHT_S, PATIENT_S = 0.01, 0.1  # seconds left, with which somebody is about to be late; or can well wait
 RELIEF = 0.4  # ... and below which none is: twice of it is less than OVERLOAD
 LEAST_S = 1e-6  # seconds that decoding a row takes, at least
 QUANTUM_S = 0.005  # seconds that a batch may take: so long may the most urgent have to wait for others
@@ -119,7 +120,7 @@ class Engine:
                 job.hearing = job.voice.hearing(job.block)
                 self._step(job, None)
             active = {voice: job for voice, job in active.items() if job.window is not None}
-            self._judge_load()
+            self._judge_load(active)
             if active:
                 self._decode_some(list(active.values()))
                 active = {voice: job for voice, job in active.items() if job.window is not None}
@@ -181,7 +182,8 @@ class Engine:
         if now > job.until:
             self._too_late_at = now
             return True
-        return self._saving_since is not None and job.window.may_be_left_out
+        is_pressed = self._saving_since is not None and job.until - now < PATIENT_S
+        return is_pressed and job.window.may_be_left_out
 
     @staticmethod
     def _is_alike(job: _Job, other: _Job) -> bool:
@@ -234,11 +236,13 @@ class Engine:
         for job in jobs:
             job.busy_s += ended - started
 
-    def _judge_load(self) -> None:
+    def _judge_load(self, active: dict[Voice, _Job]) -> None:
+        """Busy is not yet too busy: a file that is streamed as fast as may be waits, and nobody is late."""
         now = self._clock()
         load = self._meter.load(now)
         if self._saving_since is None:
-            self._saving_since = now if load >= OVERLOAD else None
+            is_tight = any(job.until - now < TIGHT_S for job in active.values())
+            self._saving_since = now if load >= OVERLOAD and is_tight else None
         elif now - self._saving_since > LOAD_SPAN and load < RELIEF:
             self._saving_since = None
 

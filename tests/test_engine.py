@@ -248,15 +248,16 @@ def test_under_load_every_window_that_may_is_left_out_until_there_is_room_again(
     needed, spared = window(model), window(model, may_be_left_out=True)
     rig.start()
 
-    def left_out(n: int, pause: float) -> int:
+    def left_out(n: int, pause: float, left: float = 0.005) -> int:
         n_left_out = 0
         for k in range(n):
             rig.now += pause
-            rig.submit(Hearer(print, (needed, spared)[k % 2]))
+            rig.submit(Hearer(print, (needed, spared)[k % 2]), until=rig.now + left)
             n_left_out += rig.next() == [None]
         return n_left_out
 
     assert left_out(20, pause=0.05) == 0  # load 0.5
+    assert left_out(40, pause=0.0, left=0.5) == 0  # load 1, but nobody is about to be late
     assert left_out(40, pause=0.0) > 5  # load 1
     assert rig.engine.measured().saving == 1
     left_out(60, pause=0.1)  # of each pair 0.05 in 0.25 s: there is room for both again
@@ -353,7 +354,7 @@ def test_a_short_pause_does_not_end_the_saving(rig: Rig) -> None:
     model = Model(rig, cost=0.05)
     rig.start()
     for k in range(40):
-        rig.submit(Hearer(print, window(model, may_be_left_out=k % 2 == 1)))
+        rig.submit(Hearer(print, window(model, may_be_left_out=k % 2 == 1)), until=rig.now + 0.005)
         rig.next()
     since = rig.engine._saving_since
     assert since is not None
