@@ -154,8 +154,8 @@ class QueryServer:
         except BassNetError as error:
             self._refuse(str(error))
             await listener.close(CloseCode.INVALID_DATA, str(error))
-        except ConnectionClosed:
-            pass  # a lost line ends the listening as a goodbye does
+        except ConnectionClosed as end:  # a lost line ends the listening as a goodbye does
+            log.debug("a listener's line was lost: %s", end)
         finally:
             del self._heard[listener]
 

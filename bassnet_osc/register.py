@@ -67,16 +67,18 @@ class Register:
                 session.is_proven, session.credit = False, request.n_bytes
                 session.token = secrets.randbelow(2**31)
         for rival in rivals:
-            self.drop(rival)
+            if self.sessions.get(rival.source) is rival:  # it may have made room already
+                self.drop(rival)
         session.source, session.last_seen = request.source, request.now
         self.sessions[request.source] = session
         return session
 
     def _open(self, hello: Hello, request: Request, model: Model) -> Session:
-        if len(self.sessions) >= self._max_sessions:
-            self._make_room()
+        rival = self._least() if len(self.sessions) >= self._max_sessions else None
         token, z = secrets.randbelow(2**31), LiveZ(model.spec, *model.z_home)
         session = Session(self._n_opened + 1, token, request.source, hello, model, z, self._paced_voice)
+        if rival is not None:  # not before the new one is there: its voice may be refused
+            self.drop(rival)
         session.credit = request.n_bytes
         self._n_opened += 1
         where = f"{hello.client} at {request.source[0]}:{request.source[1]}"
@@ -84,12 +86,12 @@ class Register:
         log.info("session %d: %s, %d Hz", session.number, where, hello.sample_rate, extra=told)
         return session
 
-    def _make_room(self) -> None:
-        """The oldest who has not proven that it is there goes first; who plays stays."""
+    def _least(self) -> Session:
+        """Who makes room: the oldest who has not proven that it is there. BassNetError where all have."""
         unproven = [session for session in self.sessions.values() if not session.is_proven]
         if not unproven:
             raise BassNetError(f"there are {self._max_sessions} sessions already: end one of them")
-        self.drop(min(unproven, key=lambda session: session.number))
+        return min(unproven, key=lambda session: session.number)
 
     def _change(self, session: Session, hello: Hello) -> Session:
         """The session of the new hello; where that is refused, the old one stays."""

@@ -112,11 +112,13 @@ class Switchboard:
         is_control = message.startswith(self._controls) and len(message) <= MAX_CONTROL
         if not is_control or not 0.0 < wait <= LATEST_S:
             return False
-        if self._n_put_off.get(source, 0) >= MAX_PUT_OFF or len(self._n_put_off) >= MAX_PUTTING_OFF:
+        n_before = self._n_put_off.get(source, 0)
+        if n_before >= MAX_PUT_OFF or (not n_before and len(self._n_put_off) >= MAX_PUTTING_OFF):
             request = self._request(source, len(message), self._loop.time())
-            self.refusals.refuse(request, "time", f"at most {MAX_PUT_OFF} controls may wait: send them later")
+            rule = f"at most {MAX_PUT_OFF} controls of {MAX_PUTTING_OFF} sources may wait for their time"
+            self.refusals.refuse(request, "time", f"{rule}; got one more: send it later")
             return True
-        self._n_put_off[source] = self._n_put_off.get(source, 0) + 1
+        self._n_put_off[source] = n_before + 1
         of = self.sessions.get(source)
         self._loop.call_at(self._loop.time() + wait, self._in_time, message, source, of)
         return True

@@ -31,6 +31,7 @@ def voice_maker(
     """`target_ms` is the latency of the sessions that do not ask for one of their own."""
 
     def make_voice(session: Session) -> Voice:
+        """For the session's hello, model and z as they are; BassNetError where these do not go together."""
         hello = session.hello
         own_ms = target_ms if hello.latency_target_ms is None else hello.latency_target_ms
         player = midi.player() if midi else None

@@ -12,7 +12,7 @@ from rig import HERE, LATENCY, RATE, THERE, N, Rig
 from bassnet_osc import audio_wire, wire
 from bassnet_osc.session import MAX_VARIATIONS
 from bassnet_osc.spec import BassNetError
-from bassnet_osc.switchboard import MAX_PUT_OFF
+from bassnet_osc.switchboard import MAX_PUT_OFF, MAX_PUTTING_OFF
 
 CONTROLLER = ("127.0.0.1", 6000)
 
@@ -351,6 +351,18 @@ def test_so_many_controls_may_wait_and_no_more() -> None:
     assert rig.board.sessions[THERE].z.target[0] == 0.0  # another one's wait as well as ever
     rig.loop.advance(2.1)
     assert rig.board._n_put_off == {} and rig.board.sessions[THERE].z.target[0] == 2.0
+
+
+def test_who_has_controls_waiting_may_add_to_them_however_many_others_have() -> None:
+    wall = 5e8
+    rig = Rig(wall_time=lambda: wall)
+    later = bundle(wall + 2.0, wire.encode("/bassnet/z/x", 1.0))
+    sources = [("127.0.0.1", 6000 + k) for k in range(MAX_PUTTING_OFF)]
+    for source in sources * 2:
+        rig.board.receive(later, source)
+    assert rig.board._n_put_off == dict.fromkeys(sources, 2)
+    rig.board.receive(later, ("127.0.0.1", 7000))
+    assert rig.board.refusals.n_refused == 1
 
 
 def test_whose_session_is_over_by_then_moves_nobody() -> None:

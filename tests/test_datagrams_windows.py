@@ -67,8 +67,12 @@ def test_a_refusal_is_logged_and_the_server_starts(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="elsewhere it does nothing")
-def test_elsewhere_nothing_is_done() -> None:
-    datagrams_windows.ignore_resets(SimpleNamespace())  # type: ignore[arg-type]
+def test_elsewhere_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(datagrams_windows, "winsock", lambda: asked.append("winsock"))
+    bound = SimpleNamespace(fileno=lambda: asked.append("fileno"))
+    datagrams_windows.ignore_resets(bound)  # type: ignore[arg-type]
+    assert asked == []
 
 
 class ResetOnce(socket.socket):

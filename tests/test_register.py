@@ -79,6 +79,22 @@ def test_those_who_never_answer_make_room_for_one_who_might() -> None:
     assert OTHER in rig.board.sessions
 
 
+def test_one_who_makes_room_may_be_the_one_whose_port_is_wanted() -> None:
+    """Both are reasons to go, and it goes once."""
+    rig = Rig(max_sessions=2)
+    rig.hello(reply_port=7000)
+    rig.open(source=THERE)
+    rig.hello(source=OTHER, reply_port=7000)
+    assert set(rig.board.sessions) == {THERE, OTHER}
+
+
+def test_who_would_make_room_stays_where_the_new_one_is_refused() -> None:
+    rig = Rig(max_sessions=1)
+    rig.hello()
+    rig.hello("taper", 3, source=THERE)
+    assert set(rig.board.sessions) == {HERE}
+
+
 def test_where_all_have_proven_that_they_are_there_the_next_is_refused() -> None:
     rig = Rig(max_sessions=2)
     rig.open()
