@@ -115,28 +115,32 @@ def run(
     check_target(target_ms)
     if target_ms is not None:  # refused here rather than at every hello
         Voice(bundle, USUAL_RATE, LiveZ(bundle.spec), latency_samples=target_samples(target_ms, USUAL_RATE))
+    allowed = allow_list(options.allow)
     with contextlib.ExitStack() as ends:
         ends.enter_context(contextlib.suppress(KeyboardInterrupt))  # where the loop cannot handle signals
+        # First of all: a server that cannot have its port leaves no log behind, and moves none.
+        listening = ends.enter_context(bind(options.host, options.port, needs_list=not allowed))
         midi = (
             ends.enter_context(MidiPort.open(options.midi_port, bundle.spec)) if options.midi_port else None
         )
         session_log = ends.enter_context(SessionLog(options.log)) if options.log else None
         make_voice = voice_maker(options.sound, midi, target_ms, session_log)
-        asyncio.run(serve(partial(Shelf, bundle, provider), make_voice, options, on_ready, each_second))
+        make_shelf = partial(Shelf, bundle, provider)
+        asyncio.run(serve(listening, make_shelf, make_voice, options, on_ready, each_second))
 
 
 async def serve(
+    listening: socket.socket,
     make_shelf: Callable[[Post], Shelf],
     make_voice: MakeVoice,
     options: Options,
     on_ready: Callable[[Running], None],
     each_second: Callable[[], None] = lambda: None,
 ) -> None:
-    """As `run`, inside a loop, with models and voices of the caller's making."""
+    """As `run`, inside a loop, with a socket, models and voices of the caller's making."""
     loop = asyncio.get_running_loop()
     stop, warm = asyncio.Event(), loop.create_future()
     allowed = allow_list(options.allow)
-    listening = bind(options.host, options.port, needs_list=not allowed)
     transport, door = await loop.create_datagram_endpoint(lambda: Door(allowed), sock=listening)
     engine, shelf = Engine(loop.call_soon_threadsafe, loop.time), make_shelf(loop.call_soon_threadsafe)
     board = door.board = Switchboard(

@@ -20,7 +20,7 @@ import pytest
 from fakes import EchoModel, EchoVoice, FakeShelf
 
 from bassnet_osc.client import Client
-from bassnet_osc.server import Door, Options, Running, allow_list, bind, serve
+from bassnet_osc.server import Door, Options, Running, allow_list, bind, run, serve
 from bassnet_osc.spec import BassNetError
 
 LATENCY = 100  # samples
@@ -39,7 +39,8 @@ def serving(model: Any = None, voice: Callable[..., Any] = make_voice, port: int
 
     def run() -> None:
         try:
-            asyncio.run(serve(lambda post: FakeShelf(model), voice, Options(port=port), ready.put))
+            with bind("127.0.0.1", port) as listening:
+                asyncio.run(serve(listening, lambda post: FakeShelf(model), voice, Options(), ready.put))
             ready.put(None)
         except Exception as error:  # handed to the test
             ready.put(error)
@@ -147,6 +148,16 @@ def test_the_ports_owner_is_named_with_the_mend(server: Running) -> None:
         bind("x" * 64, 0)
     with pytest.raises(BassNetError, match="--host must be"):
         bind("192.0.2.1", 0)
+
+
+def test_a_server_without_its_port_leaves_no_log_and_moves_none(server: Running, tmp_path: Path) -> None:
+    log = tmp_path / "set.oscs"
+    for before in (None, b"/log/file of another day"):
+        if before:
+            log.write_bytes(before)
+        with pytest.raises(BassNetError, match="in use"):
+            run(EchoModel(), "cpu", Options(port=server.port, log=log), print)
+        assert [file.read_bytes() for file in tmp_path.iterdir()] == ([before] if before else [])
 
 
 def test_the_receive_buffer_holds_a_hundred_blocks() -> None:
