@@ -42,8 +42,9 @@ def can_repeat(window: WindowSpec) -> bool:
 class OverlapAdd:
     """Adds windows up and gives the frames that each finishes: hop w + 1 ... hop w + hop of window w.
 
-    A window that was not decoded is replaced: by the newest frames of the one before it, which lie under its
-    taper where `skip` allows, or else by a tone that dies away.
+    Frames are numbered by the moment that they tell of, `ahead` later. A window that was not decoded is
+    replaced: by the newest frames of the one before it, which lie under its taper where `skip` allows, or
+    else by a tone that dies away.
     """
 
     def __init__(self, spec: Spec, window: WindowSpec, is_first: bool = True) -> None:
@@ -91,7 +92,8 @@ class OverlapAdd:
         return self._last[end - self._window.taper : end]
 
     def _stand_in(self, first: int) -> Frames:
-        frames = stand_in(first, self._f0_hz, self._level_db, self._window.hop, self._spec.descriptor)
+        at = first + self._window.ahead
+        frames = stand_in(at, self._f0_hz, self._level_db, self._window.hop, self._spec.descriptor)
         return frames[max(0, -first) :]
 
     def _remember(self, frames: Frames) -> Frames:
@@ -109,4 +111,4 @@ class OverlapAdd:
             f0_of(row[: cqt.n_bins], cqt) if is_voiced else np.nan
             for row, is_voiced in zip(sums, voiced, strict=True)
         ]
-        return Frames(first, np.array(f0_hz), level_db, onset)
+        return Frames(first + self._window.ahead, np.array(f0_hz), level_db, onset)

@@ -49,6 +49,17 @@ def resized(spec: Spec, n_steps: int, window_frames: int) -> Spec:
     return dataclasses.replace(spec, window=window)
 
 
+def anticipating(spec: Spec) -> Spec:
+    """The spec with targets as far in the future as its windows are late: what is played is heard on time."""
+    window = dataclasses.replace(spec.window, ahead=spec.window.latency_frames + 1)
+    return dataclasses.replace(spec, window=window)
+
+
+def with_maps(spec: Spec, n_maps: int) -> Spec:
+    """The spec with a model of so many feature maps: a quarter of the work for half of them."""
+    return dataclasses.replace(spec, model=dataclasses.replace(spec.model, n_maps=n_maps))
+
+
 def widened(spec: Spec, gamma: float) -> Spec:
     """The spec with kernels whose bands are `gamma` Hz wider than constant-Q ones: shorter at low pitches."""
     return dataclasses.replace(spec, cqt=dataclasses.replace(spec.cqt, gamma=gamma))

@@ -114,6 +114,7 @@ class WindowSpec:
     anchor: Literal["end", "centre"] = "end"  # where the full resolution lies
     taper: int = 4
     skip: int = 2
+    ahead: int = 0  # frames by which the targets lie in the future: so much sooner it is heard
 
     def __post_init__(self) -> None:
         a, b = self.n_steps, self.window_frames
@@ -133,6 +134,11 @@ class WindowSpec:
             raise BassNetError(
                 f"skip + taper must lie within the window of {self.window_frames} frames; got skip "
                 f"{self.skip} and taper {self.taper}: make one of them smaller"
+            )
+        if not 0 <= self.ahead <= self.latency_frames + 1:
+            raise BassNetError(
+                f"ahead must lie in 0 .. {self.latency_frames + 1}, the frames that skip {self.skip} and "
+                f"taper {self.taper} are late; got {self.ahead}: a larger skip or taper"
             )
 
     @property
@@ -206,7 +212,8 @@ class ModelSpec:
             raise BassNetError(f"heads must be narrow or wide; got {self.heads!r}: choose one")
 
 
-LATER = {"model": {"heads": "narrow"}}  # fields that older files had not, and what these did
+# Fields that older files had not, and what these did.
+LATER: dict[str, dict[str, Any]] = {"model": {"heads": "narrow"}, "window": {"ahead": 0}}
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ with the same calls whatever the block size, so that any chopping gives the same
     block -> Resampler -> analysis buffer -> frontend -> last b frames -> decoder(z) -> OverlapAdd -> Frames
 
 Window w covers the frames hop w .. hop w + taper - 1 with its taper and hears `skip` frames more. The first
-is w = -1, which starts outside the signal so that the tapers sum to one from frame 0 on. Several z may play
-to one mix: it is heard once, and decoded for all of them at a time.
+is w = -1, which starts outside the signal so that the tapers sum to one from frame 0 on. A model that predicts
+(`ahead`) says of each of these frames what the bass does so many frames later; its frames are numbered by
+that moment. Several z may play to one mix: it is heard once, and decoded for all of them at a time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from functools import partial
 
 import numpy as np
 
-from bassnet_osc.frames import Block, Frames
+from bassnet_osc.frames import Block, Frames, stand_in
 from bassnet_osc.hearing import Decision, Heard, Hearing, Model, Outputs, Window, heard_alone
 from bassnet_osc.latent import Z
 from bassnet_osc.overlap_add import OverlapAdd, can_repeat
@@ -59,18 +60,20 @@ class Stream:
     def latency_parts(self) -> dict[str, float]:
         """The constant offset's parts in milliseconds."""
         cqt, frame_ms = self.spec.cqt, 1000.0 / self.spec.cqt.frame_rate
-        return {
+        parts = {
             "resampler": 1000.0 * self._resampler.reach / self.sample_rate,
             "analysis": 1000.0 * cqt.right / cqt.sample_rate,
             "window": self.window.latency_frames * frame_ms,
             "frame": frame_ms,
         }
+        return parts | ({"ahead": -self.window.ahead * frame_ms} if self.window.ahead else {})
 
     @property
     def latency_samples(self) -> int:
         """Output position minus mix position, in samples of the client's rate; whole samples, rounded up."""
         cqt = self.spec.cqt
-        analysis = cqt.right + (self.window.latency_frames + 1) * cqt.hop_length
+        n_frames = self.window.latency_frames + 1 - self.window.ahead
+        analysis = cqt.right + n_frames * cqt.hop_length
         return self._resampler.reach - (-analysis * self.sample_rate // cqt.sample_rate)
 
     def reset(self) -> None:
@@ -83,6 +86,7 @@ class Stream:
         self._n_frames = 0  # frames analysed
         self._mix: Block = np.zeros((0, cqt.n_bins), np.float32)  # the newest frames, a window's at most
         self._w = -1  # the next window
+        self._is_begun = False
         self._was_decoded = False  # the window before it
         self._sums = {n: OverlapAdd(self.spec, self.window) for n in self.z}
 
@@ -94,8 +98,8 @@ class Stream:
         """As `process`, in steps: decoding is the caller's, who may do it for several streams at once."""
         self._n_samples += len(block)
         self._audio = np.concatenate([self._audio, self._resampler.process(block)])
-        first = max(0, self.window.hop * self._w + 1)
-        runs: dict[int, list[Frames]] = {0: [Frames.empty(first)]}
+        known = self._known_before()
+        runs: dict[int, list[Frames]] = {n: [known] for n in (self.z if len(known) else [0])}
         decisions, stand_in_end = [], None
         while self._is_due():
             z = self.z
@@ -139,7 +143,9 @@ class Stream:
         """
         mine, other = self.spec, model.spec
         size = other.window.window_frames
-        same_delay = (mine.window.taper, mine.window.skip) == (other.window.taper, other.window.skip)
+        same_delay = all(
+            getattr(mine.window, name) == getattr(other.window, name) for name in ("taper", "skip", "ahead")
+        )
         fits = self.window.skip + self.window.taper <= size and mine.window.anchor == other.window.anchor
         descriptor = dataclasses.replace(
             other.descriptor, onset_on=mine.descriptor.onset_on, onset_off=mine.descriptor.onset_off
@@ -157,6 +163,14 @@ class Stream:
         frames = self.process(np.zeros(self.latency_samples, dtype=np.float32))
         self.reset()
         return frames[: max(0, last + 1 - frames.first)]
+
+    def _known_before(self) -> Frames:
+        """Nothing; but at the start the silence that no window can have predicted."""
+        if self._is_begun:
+            return Frames.empty(max(0, self.window.hop * self._w + 1) + self.window.ahead)
+        self._is_begun = True
+        descriptor = self.spec.descriptor
+        return stand_in(0, np.nan, descriptor.level_floor_db, self.window.ahead, descriptor)
 
     @property
     def _newest(self) -> int:
@@ -177,7 +191,8 @@ class Stream:
         self._audio = self._audio[n_new * cqt.hop_length :]
         self._audio_start += n_new * cqt.hop_length
         self._n_frames += n_new
-        places = {n: z(self.window.hop * (self._w + 1)) for n, z in zs.items()}
+        at = self.window.hop * (self._w + 1) + self.window.ahead
+        places = {n: z(at) for n, z in zs.items()}
         rows = np.array(list(places.values()), dtype=np.float32)
         return Window(self._model, self._mix, rows, self._was_decoded and can_repeat(self.window)), places
 

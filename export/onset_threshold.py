@@ -70,7 +70,7 @@ def played_curves(subject: Subject, song: Song) -> tuple[Array, Array, Array]:
         (guess,) = subject.play(windows, z)
         onset.append(torch.sigmoid(guess.onset[:, 0, middle]).flatten())
         level.append(torch.sigmoid(guess.level[:, 0, middle]).flatten())
-    offset = start - w.window_frames + 1 + first
+    offset = start - w.window_frames + 1 + first + w.ahead
     n_frames = len(ends) * w.hop
     true = true_onsets(song, spec) - offset
     inside = true[(true >= 0) & (true < n_frames)]

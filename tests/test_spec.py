@@ -32,7 +32,14 @@ def test_every_field_survives_json() -> None:
         for name, value in values[part].items():
             values[part][name] = words[name] if isinstance(value, str) else value + 1
     values["model"]["kernel_size"] = 5
-    values["window"] = {"n_steps": 8, "window_frames": 64, "anchor": "centre", "taper": 6, "skip": 3}
+    values["window"] = {
+        "n_steps": 8,
+        "window_frames": 64,
+        "anchor": "centre",
+        "taper": 6,
+        "skip": 3,
+        "ahead": 2,
+    }
     spec = Spec.from_dict(values)
     assert Spec.from_json(spec.to_json()).to_dict() == values
     n_fields = sum(len(part) for part in values.values())

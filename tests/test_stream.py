@@ -14,7 +14,7 @@ from bassnet_osc.bundle import Bundle
 from bassnet_osc.frames import Frames
 from bassnet_osc.latent import LiveZ, ZCurve
 from bassnet_osc.overlap_add import bin_to_hz, f0_of, hann
-from bassnet_osc.presets import live, studio
+from bassnet_osc.presets import anticipating, live, studio
 from bassnet_osc.resample import Resampler
 from bassnet_osc.spec import BassNetError, CqtSpec, Spec
 from bassnet_osc.stream import Stream
@@ -71,10 +71,10 @@ def assert_same(a: Frames, b: Frames) -> None:
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
 
 
-@pytest.fixture(params=["live", "studio"])
+@pytest.fixture(params=["live", "studio", "ahead"])
 def model(request: pytest.FixtureRequest) -> Mirror:
-    """The numpy model in both presets."""
-    return Mirror({"live": live, "studio": studio}[request.param]())
+    """The numpy model in both presets, and one that predicts."""
+    return Mirror({"live": live, "studio": studio, "ahead": lambda: anticipating(live())}[request.param]())
 
 
 @pytest.fixture
@@ -135,7 +135,11 @@ def test_flush_completes_the_signal(model: Mirror, noise: Block, n_samples: int)
     """Frames 0 .. ceil(seconds x 100): sound between frames reaches the very last sample."""
     frames = feed(Stream(model, RATE, origin), np.resize(noise, n_samples), 512)
     assert frames.first == 0
-    assert frames.end == math.ceil(n_samples * 100 / RATE) + 1
+    whole = math.ceil(n_samples * 100 / RATE) + 1
+    if ahead := model.spec.window.ahead:  # silence that is there at once; the last window's second frame
+        assert whole <= frames.end <= max(whole + 1, ahead)
+    else:
+        assert frames.end == whole
 
 
 @pytest.mark.parametrize("taper", [4, 6, 8, 12, 20])
@@ -226,3 +230,31 @@ def test_a_taper_that_does_not_fit_is_refused() -> None:
     small = dataclasses.replace(live().window, n_steps=10, window_frames=10)
     with pytest.raises(BassNetError, match="window"):
         Stream(Mirror(dataclasses.replace(live(), window=small)), RATE, origin, taper=12)
+
+
+def test_a_model_that_predicts_says_the_same_of_a_later_moment(noise: Block) -> None:
+    """Its frames are those of the plain one with later numbers, after a silence that nothing can predict."""
+    plain, ahead = live(), anticipating(live())
+    n = ahead.window.ahead
+    assert n == 5  # all that a window of `live` is late
+    before, after = (feed(Stream(Mirror(spec), RATE, origin), noise, 100) for spec in (plain, ahead))
+    assert after.first == 0 and np.isnan(after.f0_hz[:n]).all()
+    assert (after.level_db[:n] == plain.descriptor.level_floor_db).all()
+    length = len(after) - n
+    assert length > 20
+    assert_same(dataclasses.replace(before[:length], first=n), after[n:])
+
+
+def test_a_model_that_predicts_is_so_much_less_late() -> None:
+    """What is left is the resampler's, because a window's frames are whole hops late."""
+    stream = Stream(Mirror(anticipating(live())), 48_000, origin)
+    assert stream.latency_samples == 18
+    parts = stream.latency_parts
+    assert sum(parts.values()) == pytest.approx(1000 * 18 / 48_000, abs=0.02) and parts["ahead"] == -50.0
+
+
+def test_predicting_more_than_a_window_is_late_is_refused() -> None:
+    with pytest.raises(BassNetError, match=r"ahead must lie in 0 \.\. 5"):
+        dataclasses.replace(live().window, ahead=6)
+    with pytest.raises(BassNetError, match="ahead"):  # a smaller skip makes the windows less late than that
+        Stream(Mirror(anticipating(live())), RATE, origin, skip=1)

@@ -190,7 +190,7 @@ def test_impossible_windows_are_refused(
         command(tmp_path, tmp_path / "run", "--window", text)
     assert stopped.value.code == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert "argument --window: a window a/b needs" in said and f"got {text}: choose" in said
+    assert "a window a/b needs" in said and f"got {text}: choose" in said
 
 
 def test_a_gpu_that_is_not_there_is_refused(
@@ -234,3 +234,17 @@ def test_songs_of_the_paper_train_a_model(tmp_path: Path) -> None:
     }
     assert ratios["loss"] < 0.5 and ratios["mse"] < 0.2
     assert ratios["f0"] < 0.9 and ratios["onset"] < 0.8
+
+
+def test_maps_and_anticipation_are_told_on_the_command_line(tmp_path: Path) -> None:
+    """Recipes keep what was asked for."""
+    for recipe in ("fast", "groove", "paper"):
+        _, spec = train.parse(["--data", "d", "--out", "o", "--recipe", recipe, "--maps", "16", "--ahead"])
+        assert spec.model.n_maps == 16
+        assert spec.window.ahead == spec.window.latency_frames + 1 > 0
+
+
+def test_no_maps_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        train.parse(["--data", "d", "--out", "o", "--maps", "0"])
+    assert "a model needs positive sizes" in capsys.readouterr().err

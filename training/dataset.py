@@ -116,9 +116,9 @@ def cut_windows(
 ) -> Windows:
     """The windows at `places`, pairs of song index and newest frame; of each song's first mix or a take.
 
-    Onsets fade out over `onset_tail` frames.
+    Onsets fade out over `onset_tail` frames. What is the bass's lies `ahead` frames later than the mix.
     """
-    b = spec.window.window_frames
+    b, ahead = spec.window.window_frames, spec.window.ahead
     mixes = [songs[s].mix(take) for (s, _), take in zip(places, takes or [0] * len(places), strict=True)]
     rows = [(songs[s], newest - b + 1) for s, newest in places]
 
@@ -127,10 +127,12 @@ def cut_windows(
 
     windows = Windows(
         mix=stack([_cut(mix, at, b, 0) for mix, (_, at) in zip(mixes, rows, strict=True)], torch.float32),
-        bass=stack([_cut(song.spectra[1], at, b, 0) for song, at in rows], torch.float32),
-        f0=stack([_cut(song.descriptors.f0_bin, at, b, UNVOICED_BIN) for song, at in rows], torch.int64),
-        level=stack([_cut(song.descriptors.level, at, b, 0) for song, at in rows], torch.float32),
-        onset=stack([_cut(song.descriptors.onset, at, b, 0) for song, at in rows], torch.float32),
+        bass=stack([_cut(song.spectra[1], at + ahead, b, 0) for song, at in rows], torch.float32),
+        f0=stack(
+            [_cut(song.descriptors.f0_bin, at + ahead, b, UNVOICED_BIN) for song, at in rows], torch.int64
+        ),
+        level=stack([_cut(song.descriptors.level, at + ahead, b, 0) for song, at in rows], torch.float32),
+        onset=stack([_cut(song.descriptors.onset, at + ahead, b, 0) for song, at in rows], torch.float32),
     )
     lengthen_onsets(windows, onset_tail)
     return windows

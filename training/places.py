@@ -25,8 +25,9 @@ Booleans = npt.NDArray[np.bool_]
 
 
 def label_frame(newest: int, spec: Spec) -> int:
-    """The frame whose pattern labels a window: its newest (end-anchored) or its centre."""
-    return newest if spec.window.anchor == "end" else newest - spec.window.window_frames // 2
+    """The frame whose pattern labels a window: its newest (end-anchored) or its centre, of the bass."""
+    w = spec.window
+    return w.ahead + (newest if w.anchor == "end" else newest - w.window_frames // 2)
 
 
 def finest_frames(spec: Spec) -> slice:

@@ -27,7 +27,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from bassnet_osc.presets import PRESETS, resized, widened
+from bassnet_osc.presets import PRESETS, anticipating, resized, widened, with_maps
 from bassnet_osc.spec import BassNetError, Spec
 from training.config import RECIPES, TrainConfig
 from training.run import LOG_EVERY, Run
@@ -75,6 +75,10 @@ def parse(arguments: Sequence[str] | None) -> tuple[TrainConfig, Spec]:
     parser.add_argument(
         "--gamma", type=hertz, help="that each kernel's band is widened by; default: the preset's"
     )
+    parser.add_argument("--maps", type=int, help="feature maps; default: the preset's")
+    parser.add_argument(
+        "--ahead", action="store_true", help="predict as far ahead as the windows are late: heard on time"
+    )
     parser.add_argument("--recipe", choices=list(RECIPES), default="fast", help="default %(default)s")
     parser.add_argument("--no-cross", action="store_true", help="the ablation of section 6.3")
     parser.add_argument("--steps", type=int, help="default: the recipe's")
@@ -94,12 +98,6 @@ def parse(arguments: Sequence[str] | None) -> tuple[TrainConfig, Spec]:
             f"--device cuda needs {args.devices} CUDA GPU and a torch that was built for them; there are "
             f"{torch.cuda.device_count()}: use cpu or fewer --devices"
         )
-    spec = PRESETS[args.preset or ("paper" if args.recipe == "paper" else "live")]()
-    try:
-        spec = resized(spec, *args.window) if args.window else spec
-    except BassNetError as error:
-        parser.error(f"argument --window: {error}")
-    spec = widened(spec, args.gamma) if args.gamma is not None else spec
     config = TrainConfig(
         data=args.data,
         out=args.out,
@@ -112,9 +110,22 @@ def parse(arguments: Sequence[str] | None) -> tuple[TrainConfig, Spec]:
         devices=args.devices,
         nodes=args.nodes,
     )
-    config, spec = RECIPES[args.recipe](config, spec)
+    try:
+        config, spec = chosen(args, config)
+    except BassNetError as error:
+        parser.error(str(error))
     steps, patience = args.steps or config.steps, args.patience or config.patience
     return replace(config, steps=steps, patience=patience), spec
+
+
+def chosen(args: argparse.Namespace, config: TrainConfig) -> tuple[TrainConfig, Spec]:
+    """Preset and recipe, with what the command line changes; raises BassNetError for impossible sizes."""
+    spec = PRESETS[args.preset or ("paper" if args.recipe == "paper" else "live")]()
+    spec = resized(spec, *args.window) if args.window else spec
+    spec = widened(spec, args.gamma) if args.gamma is not None else spec
+    spec = anticipating(spec) if args.ahead else spec
+    config, spec = RECIPES[args.recipe](config, spec)
+    return config, with_maps(spec, args.maps) if args.maps is not None else spec
 
 
 def window(text: str) -> tuple[int, int]:
