@@ -3,6 +3,7 @@
     frontend.onnx  audio (batch, n_samples) -> frames (batch, n_frames, n_bins)
     decoder.onnx   mix (batch, b, n_bins), z (batch, 2) -> f0, level, onset
     encoder.onnx   mix, bass -> mu, log_var
+    factors.onnx, decoder_z.onnx   the decoder in two halves: less work for a stream (may be missing)
     model.json     format, spec, graphs with their sha256, metrics, z_places, trained_on, licence
 
 Every hash is checked before a graph is loaded, and the spec inside each graph must be the card's.
@@ -20,7 +21,18 @@ from typing import Any
 import numpy as np
 
 from bassnet_osc.frames import Block
-from bassnet_osc.spec import DECODER, ENCODER, FORMAT, FRONTEND, GRAPHS, MAX_ROWS, BassNetError, Spec
+from bassnet_osc.spec import (
+    DECODER,
+    DECODER_Z,
+    ENCODER,
+    FACTORS,
+    FORMAT,
+    FRONTEND,
+    GRAPHS,
+    MAX_ROWS,
+    BassNetError,
+    Spec,
+)
 
 MODELS = Path(__file__).parent / "models"
 DEFAULT = "groove-live"
@@ -137,6 +149,9 @@ class Bundle:
             onnxruntime.preload_dlls()
         self._frontend = self._session(FRONTEND, threads=1)  # too small a job to be shared
         self._decoder = self._session(DECODER, threads)
+        # Half the work for what a stream usually asks for; older bundles have the decoder alone.
+        is_cut = {FACTORS, DECODER_Z} <= self.card["graphs"].keys()
+        self._halves = [self._session(name, threads) for name in (FACTORS, DECODER_Z)] if is_cut else None
         read_graph(folder, ENCODER, self.card)  # whole or refused, though the stream does not need it
         self._encoder: Any = None  # loaded when asked for
 
@@ -203,6 +218,31 @@ class Bundle:
         f0, level, onset = _run(self._decoder, DECODER, mix, z)
         return f0, level, onset
 
+    def factors(self, mix: Block, used: range) -> Block:
+        """The mix's factors (batch, ...) of windows (batch, b, n_bins) whose frames `used` are wanted.
+
+        Where these are more than the graphs in two halves put out, it is the windows themselves.
+        """
+        if self._halves is None or not self._is_usual(used):
+            return mix
+        (factors,) = _run(self._halves[0], FACTORS, mix)
+        return factors
+
+    def decode_factors(self, factors: Block, z: Block, used: range) -> tuple[Block, Block, Block]:
+        """As `decode`, of the frames `used`. Shape: factors (batch or 1, ...), z (batch, latent_dim)."""
+        if self._halves is None or not self._is_usual(used):
+            mix = np.repeat(factors, len(z) // len(factors), axis=0)
+            f0, level, onset = (output[:, used.start : used.stop] for output in self.decode(mix, z))
+            return f0, level, onset
+        f0, level, onset = _run(self._halves[1], DECODER_Z, factors, z)
+        first = used.start - self.spec.window.used.start
+        return f0[:, first:], level[:, first:], onset[:, first:]
+
+    def _is_usual(self, used: range) -> bool:
+        """Whether the frames are among those that the bundle's own taper uses."""
+        usual = self.spec.window.used
+        return usual.start <= used.start and used.stop == usual.stop
+
     def encode(self, mix: Block, bass: Block) -> tuple[Block, Block]:
         """mu and log sigma^2 (batch, latent_dim) of windows (batch, b, n_bins): the z of an existing bass."""
         if self._encoder is None:
@@ -217,4 +257,5 @@ class Bundle:
         self.frontend(audio)
         for n_rows in (MAX_ROWS, 1):
             mix = np.zeros((n_rows, window.window_frames, cqt.n_bins), dtype=np.float32)
-            self.decode(mix, np.zeros((n_rows, self.spec.model.latent_dim), dtype=np.float32))
+            z = np.zeros((n_rows, self.spec.model.latent_dim), dtype=np.float32)
+            self.decode_factors(self.factors(mix, window.used), z, window.used)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bassnet_osc.frames import Block
+from bassnet_osc.hearing import decoded
 from bassnet_osc.meter import LOAD_SPAN, Measured, Meter
 from bassnet_osc.spec import MAX_ROWS
 
@@ -52,7 +53,16 @@ class _Job:
     @property
     def n_rows_left(self) -> int:
         """Of the window that is due."""
-        return 0 if self.window is None else len(self.window.z) - sum(len(part[0]) for part in self.parts)
+        return 0 if self.window is None else len(self.window.z) - self._n_decoded
+
+    def rows(self, n: int) -> Block:
+        """The next n rows of z (n, 2) of the window that is due."""
+        assert self.window is not None
+        return self.window.z[self._n_decoded : self._n_decoded + n]
+
+    @property
+    def _n_decoded(self) -> int:
+        return sum(len(part[0]) for part in self.parts)
 
 
 class Engine:
@@ -188,28 +198,24 @@ class Engine:
     @staticmethod
     def _is_alike(job: _Job, other: _Job) -> bool:
         assert job.window is not None and other.window is not None
-        return job.window.model is other.window.model
+        return job.window.model is other.window.model and job.window.used == other.window.used
 
     def _decode(self, batch: list[tuple[_Job, int]]) -> None:
-        windows = [(job.window, sum(len(part[0]) for part in job.parts), n) for job, n in batch]
-        rows = [(w.mix, w.z[first : first + n]) for w, first, n in windows if w is not None]
         started = self._clock()
-        z = np.concatenate([z for _, z in rows])
-        mix = np.concatenate([np.repeat(mix[None], len(z), axis=0) for mix, z in rows])
-        model = next(w for w, _, _ in windows if w is not None).model
+        rows = [job.rows(n) for job, n in batch]
         try:
-            outputs = model.decode(mix, z)
+            outputs = decoded([job.window for job, _ in batch if job.window], rows)
         except Exception as error:
             self._failed(batch, error)
             return
-        took = self._clock() - started
-        self._meter.decoded(len(z), took)
+        took, n_rows = self._clock() - started, sum(n for _, n in batch)
+        self._meter.decoded(n_rows, took)
         self._took(started, [job for job, _ in batch])
         first = 0
         for job, n in batch:
             f0, level, onset = (output[first : first + n] for output in outputs)
             first += n
-            self._meter.use(job.voice, took * n / len(z), started + took)
+            self._meter.use(job.voice, took * n / n_rows, started + took)
             self._finish(job, (f0, level, onset))
 
     def _finish(self, job: _Job, part: Outputs) -> None:

@@ -5,7 +5,7 @@ Flow: stream -> hearing -> engine, voice.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -14,7 +14,8 @@ import numpy as np
 from bassnet_osc.frames import Block, Frames
 from bassnet_osc.spec import DescriptorSpec, Spec
 
-Outputs: TypeAlias = tuple[Block, Block, Block]  # f0 (n, b, n_bins), level and onset (n, b), of n rows
+# Of n rows, the frames that a window uses: f0 (n, used, n_bins), level and onset (n, used).
+Outputs: TypeAlias = tuple[Block, Block, Block]
 
 
 class Model(Protocol):
@@ -27,26 +28,41 @@ class Model(Protocol):
     def frontend(self, audio: Block) -> Block:
         """(n_samples,) -> (n_frames, n_bins)"""
 
-    def decode(self, mix: Block, z: Block) -> Outputs:
-        """(batch, b, n_bins), (batch, 2) -> f0 (batch, b, n_bins), level and onset (batch, b)"""
+    def factors(self, mix: Block, used: range) -> Block:
+        """What `decode_factors` needs of windows (n, b, n_bins) to put out their frames `used`."""
+
+    def decode_factors(self, factors: Block, z: Block, used: range) -> Outputs:
+        """From the factors of as many windows as there are rows of z (n, 2), or of one for all of them."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Window:
     """A window that is due: what the model has to decode, a row for each z.
 
-    Shape: mix (b, n_bins), z (n, 2). `may_be_left_out`: the window before it can stand in for it.
+    Shape: mix (b, n_bins), z (n, 2). `used`: the frames that are wanted of its output. `may_be_left_out`:
+    the window before it can stand in for it. `factors`: of the mix (1, ...), once they are known.
     """
 
     model: Model
     mix: Block
     z: Block
+    used: range
     may_be_left_out: bool
+    factors: Block | None = None
 
-    @property
-    def rows(self) -> Block:
-        """The mix for each z (n, b, n_bins)."""
-        return np.repeat(self.mix[None], len(self.z), axis=0)
+
+def decoded(windows: Sequence[Window], rows: Sequence[Block]) -> Outputs:
+    """Decodes rows of z (n, 2) for each of some windows of one model at a time; a mix is encoded once."""
+    model, used = windows[0].model, windows[0].used
+    if new := [window for window in windows if window.factors is None]:
+        together = model.factors(np.stack([window.mix for window in new]), used)
+        for i, window in enumerate(new):
+            window.factors = together[i : i + 1]
+    factors = [window.factors for window in windows if window.factors is not None]
+    if len(windows) == 1:
+        return model.decode_factors(factors[0], rows[0], used)
+    repeated = [one for one, z in zip(factors, rows, strict=True) for _ in z]
+    return model.decode_factors(np.concatenate(repeated), np.concatenate(rows), used)
 
 
 @dataclass(frozen=True)
@@ -90,7 +106,7 @@ def heard_alone(hearing: Hearing) -> Heard:
     try:
         window = next(hearing)
         while True:
-            window = hearing.send(window.model.decode(window.rows, window.z))
+            window = hearing.send(decoded([window], [window.z]))
     except StopIteration as end:
         heard: Heard = end.value
         return heard

@@ -36,7 +36,7 @@ def f0_of(probabilities: Array, spec: CqtSpec) -> float:
 
 def can_repeat(window: WindowSpec) -> bool:
     """Whether a window's newest frames reach as far as the next window's taper."""
-    return window.skip >= window.hop
+    return len(window.used) >= window.taper + window.hop
 
 
 class OverlapAdd:
@@ -53,7 +53,7 @@ class OverlapAdd:
         self._taper = hann(window.taper)[:, None]
         self._sums = np.zeros((window.taper, spec.cqt.n_bins + 2))  # f0 bins, level, onset
         self._gate = LevelGate(spec.descriptor)
-        self._last: npt.NDArray[np.float32] | None = None  # the newest output's end, from the taper on
+        self._last: npt.NDArray[np.float32] | None = None  # the newest output, from the taper on
         self._n_missing = 0  # windows since then
         self._is_whole = is_first  # whether the windows before the next one have been added
         self._f0_hz, self._level_db = np.nan, spec.descriptor.level_floor_db  # of the newest frame
@@ -61,14 +61,14 @@ class OverlapAdd:
     def add(
         self, w: int, output: npt.NDArray[np.float32] | None, descriptor: DescriptorSpec
     ) -> tuple[Frames, bool]:
-        """Takes the output (b, n_bins + 2) of window w, None where it was not decoded.
+        """Takes the output (used, n_bins + 2) of window w, None where it was not decoded.
 
         Returns the frames that it finishes, and whether they only stand in for what was not heard.
         """
         self._gate.spec = descriptor
         self._n_missing = 0 if output is not None else self._n_missing + 1
         if output is not None:
-            self._last = output[-self._window.taper - self._window.skip :].copy()  # the rest is memory
+            self._last = output
         part = self._under_taper(self._n_missing * self._window.hop)
         hop, first = self._window.hop, self._window.hop * w + 1
         if part is None:
@@ -86,7 +86,7 @@ class OverlapAdd:
 
     def _under_taper(self, shift: int) -> npt.NDArray[np.float32] | None:
         """What the newest output says of the frames under a taper `shift` frames after its own."""
-        end = 0 if self._last is None else len(self._last) - self._window.skip + shift
+        end = self._window.taper + shift
         if self._last is None or end > len(self._last):
             return None
         return self._last[end - self._window.taper : end]

@@ -31,10 +31,13 @@ Reference = Literal["full_scale", "peak"]
 
 # The graphs of a bundle: their files, and the names of their inputs and outputs in order.
 FRONTEND, DECODER, ENCODER = "frontend.onnx", "decoder.onnx", "encoder.onnx"
+FACTORS, DECODER_Z = "factors.onnx", "decoder_z.onnx"  # the decoder in two halves, for the stream
 GRAPHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     FRONTEND: (("audio",), ("frames",)),
     DECODER: (("mix", "z"), ("f0", "level", "onset")),
     ENCODER: (("mix", "bass"), ("mu", "log_var")),
+    FACTORS: (("mix",), ("factors",)),
+    DECODER_Z: (("factors", "z"), ("f0", "level", "onset")),
 }
 
 
@@ -150,6 +153,19 @@ class WindowSpec:
     def hop(self) -> int:
         """Frames between consecutive windows: half the taper."""
         return self.taper // 2
+
+    @property
+    def finest(self) -> range:
+        """The frames of a window that its finest channel holds."""
+        slack = self.window_frames - self.n_steps
+        start = slack if self.anchor == "end" else slack // 2
+        return range(start, start + self.n_steps)
+
+    @property
+    def used(self) -> range:
+        """The frames of a window's output that are played, and those after them that can stand in."""
+        end = self.window_frames - self.skip
+        return range(end - self.taper, max(end, self.finest.stop))
 
     @property
     def latency_frames(self) -> int:

@@ -6,9 +6,10 @@ with the same calls whatever the block size, so that any chopping gives the same
     block -> Resampler -> analysis buffer -> frontend -> last b frames -> decoder(z) -> OverlapAdd -> Frames
 
 Window w covers the frames hop w .. hop w + taper - 1 with its taper and hears `skip` frames more. The first
-is w = -1, which starts outside the signal so that the tapers sum to one from frame 0 on. A model that predicts
-(`ahead`) says of each of these frames what the bass does so many frames later; its frames are numbered by
-that moment. Several z may play to one mix: it is heard once, and decoded for all of them at a time.
+is w = -1, which starts outside the signal so that the tapers sum to one from frame 0 on. A model that
+predicts (`ahead`) says of each of these frames what the bass does so many frames later; its frames are
+numbered by that moment. Several z may play to one mix: it is heard once, and decoded for all of them at a
+time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from functools import partial
 import numpy as np
 
 from bassnet_osc.frames import Block, Frames, stand_in
-from bassnet_osc.hearing import Decision, Heard, Hearing, Model, Outputs, Window, heard_alone
+from bassnet_osc.hearing import Decision, Heard, Hearing, Model, Outputs, Window, decoded, heard_alone
 from bassnet_osc.latent import Z
 from bassnet_osc.overlap_add import OverlapAdd, can_repeat
 from bassnet_osc.resample import HIGHEST_RATE, LOWEST_RATE, Resampler
@@ -78,7 +79,8 @@ class Stream:
 
     def reset(self) -> None:
         """Back to the state after construction; z is the caller's."""
-        cqt, self._model = self.spec.cqt, self._wanted
+        cqt = self.spec.cqt
+        self._take(self._wanted)
         self._resampler.reset()
         self._audio: Block = np.zeros(cqt.left, dtype=np.float32)  # ends at the newest sample
         self._audio_start = -cqt.left  # analysis position of the buffer's first sample
@@ -128,7 +130,7 @@ class Stream:
                 self.z = {n: partial(_there, place) for n, place in decision.z.items()}
                 self._wanted = decision.model
                 window = hearing.send(outputs)
-                outputs = window.model.decode(window.rows, window.z) if decision.is_decoded else None
+                outputs = decoded([window], [window.z]) if decision.is_decoded else None
             hearing.send(outputs)
         except StopIteration as end:
             heard: Heard = end.value
@@ -181,9 +183,13 @@ class Stream:
         cqt = self.spec.cqt
         return self._audio_start + len(self._audio) >= self._newest * cqt.hop_length + cqt.right
 
+    def _take(self, model: Model) -> None:
+        self._model, window = model, model.spec.window
+        self._used = dataclasses.replace(window, taper=self.window.taper, skip=self.window.skip).used
+
     def _next_window(self, zs: dict[int, Z]) -> tuple[Window, dict[int, tuple[float, float]]]:
         """Analyses the frames that the next window adds; gives the window and the places of its z."""
-        self._model = self._wanted
+        self._take(self._wanted)
         cqt, n_new = self.spec.cqt, self._newest + 1 - self._n_frames
         n_needed = cqt.left + (n_new - 1) * cqt.hop_length + cqt.right
         frames = self._model.frontend(self._audio[:n_needed])
@@ -194,7 +200,8 @@ class Stream:
         at = self.window.hop * (self._w + 1) + self.window.ahead
         places = {n: z(at) for n, z in zs.items()}
         rows = np.array(list(places.values()), dtype=np.float32)
-        return Window(self._model, self._mix, rows, self._was_decoded and can_repeat(self.window)), places
+        may_be_left_out = self._was_decoded and can_repeat(self.window)
+        return Window(self._model, self._mix, rows, self._used, may_be_left_out), places
 
     def _add(self, n: int, output: Block | None) -> tuple[Frames, bool]:
         if n not in self._sums:  # it joins now
@@ -212,6 +219,6 @@ def _there(place: tuple[float, float], frame: int) -> tuple[float, float]:
 
 
 def _joined(outputs: Outputs, row: int) -> Block:
-    """f0, level and onset of one row, side by side (b, n_bins + 2)."""
+    """f0, level and onset of one row, side by side (used, n_bins + 2)."""
     f0, level, onset = outputs
     return np.concatenate([f0[row], level[row, :, None], onset[row, :, None]], axis=1)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.frames import Block
-from bassnet_osc.spec import DECODER, ENCODER, FRONTEND, GRAPHS, BassNetError, Spec
+from bassnet_osc.spec import DECODER, DECODER_Z, ENCODER, FRONTEND, GRAPHS, BassNetError, Spec
 
 TOLERANCE = 1e-4  # of every output
 
@@ -39,14 +39,17 @@ def parity(frontend: nn.Module, decoder: nn.Module, encoder: nn.Module, bundle: 
             error = np.abs(a.numpy() - b).max()
             errors[name] = float(np.maximum(errors.get(name, 0.0), error))  # unlike max, keeps a NaN
 
-    model, rng = bundle.spec.model, np.random.default_rng(0)
+    model, used, rng = bundle.spec.model, bundle.spec.window.used, np.random.default_rng(0)
     z = rng.uniform(-model.z_limit, model.z_limit, (4, model.latent_dim)).astype(np.float32)
     for audio in signals(bundle.spec).values():
         mix = frontend(torch.from_numpy(audio)[None])
         compare(FRONTEND, (mix[0],), (bundle.frontend(audio),))
         windows = mix.repeat(len(z), 1, 1)
         given, bass = windows.numpy(), windows.flip(1)
-        compare(DECODER, decoder(windows, torch.from_numpy(z)), bundle.decode(given, z))
+        expected = decoder(windows, torch.from_numpy(z))
+        compare(DECODER, expected, bundle.decode(given, z))
+        played = tuple(output[:, used.start : used.stop] for output in expected)
+        compare(DECODER_Z, played, bundle.decode_factors(bundle.factors(given, used), z, used))
         compare(ENCODER, encoder(windows, bass), bundle.encode(given, bass.numpy()))
     return errors
 

@@ -24,14 +24,33 @@ import torch
 from torch import nn
 
 from bassnet_osc.bundle import Bundle
-from bassnet_osc.spec import DECODER, ENCODER, FORMAT, FRONTEND, GRAPHS, BassNetError, Spec
+from bassnet_osc.spec import (
+    DECODER,
+    DECODER_Z,
+    ENCODER,
+    FACTORS,
+    FORMAT,
+    FRONTEND,
+    GRAPHS,
+    BassNetError,
+    Spec,
+)
 from export.card import with_card
-from export.graphs import DecoderGraph, EncoderGraph, ProbeDecoder, ProbeEncoder, probe_spec
+from export.graphs import (
+    DecoderGraph,
+    EncoderGraph,
+    FactorDecoderGraph,
+    FactorsGraph,
+    ProbeDecoder,
+    ProbeEncoder,
+    probe_spec,
+)
 from export.parity import ParityError, check, parity, report
 from export.small_kernels import shrink_kernels
 from training.checkpoint import load_model
 from training.cqt import Cqt
 from training.folders import replace_folder
+from training.model import VGAE
 
 OPSET = 17
 
@@ -64,8 +83,16 @@ def write_graph(module: nn.Module, example: tuple[torch.Tensor, ...], path: Path
     onnx.save(graph, path)
 
 
+Halves = tuple[nn.Module, nn.Module]  # of the decoder: factors, decoder_z
+
+
 def write_bundle(
-    out: Path, spec: Spec, decoder: nn.Module, encoder: nn.Module, card: dict[str, Any]
+    out: Path,
+    spec: Spec,
+    decoder: nn.Module,
+    encoder: nn.Module,
+    card: dict[str, Any],
+    halves: Halves | None = None,
 ) -> dict[str, float]:
     """Writes a bundle folder whole or not at all; returns the parity errors.
 
@@ -79,6 +106,8 @@ def write_bundle(
     frontend = Cqt(spec.cqt).eval()
     try:
         _write_graphs(partial, spec, frontend, decoder, encoder)
+        if halves:
+            write_halves(partial, spec, halves)
         _write_card(partial, out.name, spec, card)
         partial.chmod(0o755)  # mkdtemp's folders are closed to others
         errors = parity(frontend, decoder, encoder, Bundle(partial, provider="cpu"))
@@ -99,6 +128,16 @@ def _write_graphs(
     write_graph(frontend, (audio,), folder / FRONTEND, spec)
     write_graph(decoder, (window, z), folder / DECODER, spec)
     write_graph(encoder, (window, window), folder / ENCODER, spec)
+
+
+def write_halves(folder: Path, spec: Spec, halves: Halves) -> None:
+    """factors.onnx and decoder_z.onnx."""
+    factors, decoder_z = halves
+    mix = torch.rand(2, spec.window.window_frames, spec.cqt.n_bins)
+    write_graph(factors, (mix,), folder / FACTORS, spec)
+    with torch.no_grad():
+        example = (factors(mix), torch.zeros(2, spec.model.latent_dim))
+    write_graph(decoder_z, example, folder / DECODER_Z, spec)
 
 
 def _write_card(folder: Path, name: str, spec: Spec, card: dict[str, Any]) -> None:
@@ -139,8 +178,19 @@ def export_checkpoint(checkpoint: Path, data: Path, out: Path) -> str:
     check_replaceable(out)
     model, values = load_model(checkpoint)
     model, card = with_card(model, values, data)
-    errors = write_bundle(out, model.spec, DecoderGraph(model).eval(), EncoderGraph(model).eval(), card)
+    halves = halves_of(model)
+    errors = write_bundle(
+        out, model.spec, DecoderGraph(model).eval(), EncoderGraph(model).eval(), card, halves
+    )
     return f"{report(errors)}\n{json.dumps(card['metrics'], indent=1)}\n{out}"
+
+
+def halves_of(model: VGAE) -> Halves | None:
+    """The decoder's halves; none for a taper that reaches beyond the finest channel."""
+    window = model.spec.window
+    if window.used.start < window.finest.start or window.used.stop > window.finest.stop:
+        return None
+    return FactorsGraph(model).eval(), FactorDecoderGraph(model).eval()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -96,6 +96,21 @@ class EchoVoice:
         return {n: (n + 1) * ramp * ready[:n_samples] for n in basses}, n_missing > 0
 
 
+class WholeWindows:
+    """A model that decodes whole windows, mix (n, b, n_bins), at once: as the stream asks for them."""
+
+    def decode(self, mix: Block, z: Block) -> tuple[Block, Block, Block]:
+        raise NotImplementedError
+
+    def factors(self, mix: Block, used: range) -> Block:
+        return mix
+
+    def decode_factors(self, factors: Block, z: Block, used: range) -> tuple[Block, Block, Block]:
+        mix = np.repeat(factors, len(z) // len(factors), axis=0)
+        f0, level, onset = (output[:, used.start : used.stop] for output in self.decode(mix, z))
+        return f0, level, onset
+
+
 class EchoModel:
     """In place of a bundle."""
 

@@ -151,13 +151,13 @@ def test_headroom_is_half_of_a_hop_and_room_for_one(
 def test_a_slow_model_has_no_headroom(probe_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "NOISE_S", 0.2)
     bundle = doctor.Bundle.load(str(probe_folder), "cpu")
-    run, pause = bundle.decode, threading.Event()
+    run, pause = bundle.decode_factors, threading.Event()
 
     def slowly(*args: Any) -> Any:
         pause.wait(0.012)
         return run(*args)
 
-    monkeypatch.setattr(bundle, "decode", slowly)
+    monkeypatch.setattr(bundle, "decode_factors", slowly)
     p99_ms, share = doctor._measured(bundle)
     assert p99_ms >= 12.0
     assert 0.0 < share < 1.0  # a wait uses no core

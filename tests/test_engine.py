@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fakes import WholeWindows
 
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.engine import Engine
@@ -63,7 +64,7 @@ def rig() -> Iterator[Rig]:
     made.engine.stop()
 
 
-class Model:
+class Model(WholeWindows):
     """Its f0 is z's x, its level z's y; takes `cost` seconds a row of the rig's clock; fails for x = 13."""
 
     def __init__(self, rig: Rig, cost: float = 0.0) -> None:
@@ -94,7 +95,7 @@ class Hearer:
 
 def window(model: Any, x: float = 0.0, n: int = 1, may_be_left_out: bool = False) -> Window:
     z = np.array([[x, row] for row in range(n)], np.float32)
-    return Window(model, np.zeros((4, 3), np.float32), z, may_be_left_out)
+    return Window(model, np.zeros((4, 3), np.float32), z, range(4), may_be_left_out)
 
 
 def test_blocks_are_heard_in_order_in_one_thread(rig: Rig) -> None:

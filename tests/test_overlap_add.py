@@ -30,7 +30,7 @@ def output(w: int, spec: Spec = SPEC) -> np.ndarray:
     out = np.zeros((window.window_frames, spec.cqt.n_bins + 2), np.float32)
     out[np.arange(len(frames)), 60 + frames % 7] = 1.0
     out[:, -2] = [true_level(frame) for frame in frames]
-    return out
+    return out[window.used.start : window.used.stop]
 
 
 def played(left_out: set[int], spec: Spec = SPEC, **options: Any) -> tuple[Frames, list[bool]]:

@@ -10,6 +10,7 @@ import mido
 import numpy as np
 import pytest
 import soundfile
+from fakes import WholeWindows
 
 from bassnet_osc import render as render_module
 from bassnet_osc.bundle import Bundle
@@ -23,7 +24,7 @@ SAMPLE_RATE = 48_000
 LIMIT = live().model.z_limit
 
 
-class Echo:
+class Echo(WholeWindows):
     """A model as loud as the mix, plucked where that rises: 55 Hz, or 110 Hz where z's x is positive."""
 
     z_home = (0.0, 0.0)

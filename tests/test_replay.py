@@ -19,7 +19,7 @@ from bassnet_osc.audio_files import Mix
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.cli import main
 from bassnet_osc.demo_run import MIX
-from bassnet_osc.hearing import Heard
+from bassnet_osc.hearing import Heard, decoded
 from bassnet_osc.hello import Hello
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.log_files import records
@@ -57,7 +57,7 @@ class Stage:
         try:
             window = next(hearing)
             while True:
-                window = hearing.send(None if left_out else window.model.decode(window.rows, window.z))
+                window = hearing.send(None if left_out else decoded([window], [window.z]))
         except StopIteration as end:
             return end.value
 

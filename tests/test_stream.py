@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from fakes import WholeWindows
 
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.frames import Frames
@@ -24,7 +25,7 @@ RATE = 44_100
 ORIGIN = (0.0, 0.0)
 
 
-class Mirror:
+class Mirror(WholeWindows):
     """A model in numpy whose every output depends on the whole window and on z."""
 
     def __init__(self, spec: Spec) -> None:

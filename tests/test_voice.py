@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from fakes import WholeWindows
 
 from bassnet_osc.audio_files import Mix
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.demo_run import MIX
-from bassnet_osc.frames import Frames
+from bassnet_osc.frames import Block, Frames
 from bassnet_osc.sound import Sound
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.voice import Voice
@@ -248,12 +249,12 @@ def test_variations_play_what_voices_of_their_own_would() -> None:
 def test_all_variations_are_decoded_in_one_batch(probe: Bundle, rng: np.random.Generator) -> None:
     sizes = []
 
-    class Counting:
+    class Counting(WholeWindows):
         spec, frontend = probe.spec, probe.frontend
 
-        def decode(self, mix: object, z: npt.NDArray[np.float32]) -> object:
+        def decode(self, mix: Block, z: Block) -> tuple[Block, Block, Block]:
             sizes.append(len(z))
-            return probe.decode(mix, z)  # type: ignore[arg-type]
+            return probe.decode(mix, z)
 
     voice = Voice(Counting(), 48_000, origin)  # type: ignore[arg-type]
     for n in range(1, 9):
@@ -265,7 +266,7 @@ def test_all_variations_are_decoded_in_one_batch(probe: Bundle, rng: np.random.G
 # --- another model -----------------------------------------------------------------------------------
 
 
-class Other:
+class Other(WholeWindows):
     """The probe with the level turned down, and an ear for onsets of its own."""
 
     def __init__(self, probe: Bundle, share: float, **changed: object) -> None:
@@ -273,8 +274,8 @@ class Other:
         self.spec = dataclasses.replace(probe.spec, descriptor=descriptor, **changed)
         self.frontend, self._probe, self._share = probe.frontend, probe, share
 
-    def decode(self, mix: object, z: object) -> object:
-        f0, level, onset = self._probe.decode(mix, z)  # type: ignore[arg-type]
+    def decode(self, mix: Block, z: Block) -> tuple[Block, Block, Block]:
+        f0, level, onset = self._probe.decode(mix, z)
         return f0, np.where(level > 0, level * np.float32(self._share), 0), onset
 
 

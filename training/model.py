@@ -154,13 +154,21 @@ class Heads(nn.Module):
 
     def forward(self, y_hat: Tensor, gated: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, C, T, F), (B, M, T, F) -> f0 (B, C, T, F), level (B, C, T), onset (B, C, T), all logits"""
-        f0 = self.harmonics(F.relu(self.smooth(y_hat))) + self.f0_bias
+        return self.f0(y_hat), *self.level_and_onset(y_hat, gated)
+
+    def f0(self, y_hat: Tensor) -> Tensor:
+        """(B, C, T, F) -> f0 (B, C, T, F); a step hears its neighbours"""
+        logits: Tensor = self.harmonics(F.relu(self.smooth(y_hat))) + self.f0_bias
+        return logits
+
+    def level_and_onset(self, y_hat: Tensor, gated: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, T, F), (B, M, T, F) -> level and onset (B, C, T)"""
         columns = y_hat.transpose(2, 3).flatten(1, 2)  # (B, C F, T)
         if self.gated_norm is not None:
             columns = torch.cat([columns, self.gated_norm(gated.float().mean(dim=3)).to(y_hat.dtype)], dim=1)
         h = self.energy(columns)  # (B, 2 HEAD_MAPS, T)
         level, onset = self.curves(F.relu(h)).chunk(2, dim=1)
-        return f0, level, onset
+        return level, onset
 
 
 @dataclass
@@ -215,10 +223,14 @@ class VGAE(nn.Module):
 
     def decode_factors(self, x_factors: Tensor, z: Tensor) -> Prediction:
         """The same from the mix's factors."""
+        gated, y_hat = self.gated_and_decoded(x_factors, z)
+        return Prediction(y_hat, *self.heads(y_hat, gated))
+
+    def gated_and_decoded(self, x_factors: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """x factors times the gains of z (B, M, T, F), and y_hat (B, C, T, F) from them."""
         gains = self.dec_z(z)  # (B, M)
         gated = x_factors * gains[:, :, None, None]
-        y_hat = self.dec_y(gated)
-        return Prediction(y_hat, *self.heads(y_hat, gated))
+        return gated, self.dec_y(gated)
 
 
 def sample(mu: Tensor, log_var: Tensor, generator: torch.Generator | None = None) -> Tensor:

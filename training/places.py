@@ -32,9 +32,8 @@ def label_frame(newest: int, spec: Spec) -> int:
 
 def finest_frames(spec: Spec) -> slice:
     """The frames of a window that its finest channel holds."""
-    a, b = spec.window.n_steps, spec.window.window_frames
-    start = b - a if spec.window.anchor == "end" else (b - a) // 2
-    return slice(start, start + a)
+    finest = spec.window.finest
+    return slice(finest.start, finest.stop)
 
 
 def evaluation_places(songs: Sequence[Song], spec: Spec) -> Places:
