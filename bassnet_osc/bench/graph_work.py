@@ -3,7 +3,8 @@
 Useful are the multiply-adds of Conv, Gemm and MatMul in the graph as it was exported, and no other node's.
 The shapes are those of a real call, out of ONNX Runtime's own profile: those in a graph depend on its inputs.
 
-Flow: graph, inputs -> profile -> Work; a large matrix product, a large array -> Peak. -> stages.
+Flow: a hop -> its graphs and their inputs -> profile -> Work; a matrix product, a large array -> Peak; both
+-> stages.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,11 +22,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bassnet_osc.bench.stopwatch import Call, replaced
+from bassnet_osc.spec import GRAPHS
+
 CPU = "CPUExecutionProvider"
 FLOAT_BYTES = 4
 PEAK_SIZE = 1024  # rows and columns of the matrix product: it reaches the most that a core does
 PEAK_READ = 1 << 28  # bytes of an array that no cache holds
-PEAK_RUNS = 8  # of each, the best counts: others may hold the core at times
+PEAK_RUNS = 3  # of each at a time
 PEAK_OPSET, PEAK_IR = 17, 8  # as old as the bundles', which every ONNX Runtime that we allow can load
 
 Shape = Sequence[int]
@@ -41,12 +46,31 @@ class Work:
         return Work(self.multiply_adds + other.multiply_adds, self.weight_bytes + other.weight_bytes)
 
 
-@dataclass(frozen=True)
-class Peak:
-    """The most that one thread does: of a matrix product (None: not measured), of reading memory."""
+def work_of(play: Callable[[], object], stage: Callable[[], str], folder: Path) -> dict[str, Work]:
+    """What the graphs of the bundle in `folder` do while `play` runs, by the `stage` that runs them."""
+    import onnxruntime
 
-    gflops: float | None
-    gbytes: float
+    calls: list[tuple[str, str, dict[str, Any]]] = []  # stage, graph, inputs
+
+    def noting(run: Call) -> Call:
+        def call(graph: Any, outputs: Any, feeds: dict[str, Any], *rest: Any) -> Any:
+            calls.append((stage(), _file_of(graph), feeds))
+            return run(graph, outputs, feeds, *rest)
+
+        return call
+
+    with replaced(onnxruntime.InferenceSession, "run", noting):
+        play()
+    work: dict[str, Work] = {}
+    for name, file, feeds in calls:
+        work[name] = work.get(name, Work()) + counted((folder / file).read_bytes(), feeds)
+    return work
+
+
+def _file_of(graph: Any) -> str:
+    """Of a bundle's graphs, the one with this session's inputs and outputs."""
+    names = tuple(i.name for i in graph.get_inputs()), tuple(o.name for o in graph.get_outputs())
+    return next(file for file, ports in GRAPHS.items() if ports == names)
 
 
 def counted(graph: bytes, feeds: Mapping[str, npt.NDArray[Any]]) -> Work:
@@ -93,14 +117,39 @@ def _shape(entry: Mapping[str, Shape]) -> Shape:
     return next(iter(entry.values()))
 
 
-def peak() -> Peak:
-    """Measured now, on one thread, the best of several; without `onnx` there is no matrix product."""
-    ones = np.ones(PEAK_READ // FLOAT_BYTES, np.float32)
-    gbytes = PEAK_READ / _best_s(ones.max) / 1e9  # a maximum reads all of it, on one thread, and adds nothing
-    return Peak(_peak_gflops(), gbytes)
+class Peak:
+    """The most that one thread was seen to do: of a matrix product, and of reading memory."""
+
+    def __init__(self) -> None:
+        ones = np.ones(PEAK_READ // FLOAT_BYTES, np.float32)
+        # A maximum reads all of it, on one thread, and writes nothing.
+        self._calls: dict[str, tuple[float, Callable[[], object]]] = {"gbytes": (PEAK_READ, ones.max)}
+        if product := _product():
+            self._calls["gflops"] = 2 * PEAK_SIZE**3, product
+        self._best: dict[str, float] = {}
+
+    def measure(self) -> None:
+        """Tries again; the best counts, since others may hold the core at times."""
+        for name, (amount, call) in self._calls.items():
+            for _ in range(PEAK_RUNS):
+                started = time.perf_counter()
+                call()
+                seconds = time.perf_counter() - started
+                self._best[name] = max(self._best.get(name, 0.0), 1e-9 * amount / seconds)
+
+    @property
+    def gflops(self) -> float | None:
+        """1e9 operations a second; None before it is measured, and without the package onnx."""
+        return self._best.get("gflops")
+
+    @property
+    def gbytes(self) -> float | None:
+        """1e9 bytes a second; None before it is measured."""
+        return self._best.get("gbytes")
 
 
-def _peak_gflops() -> float | None:
+def _product() -> Callable[[], object] | None:
+    """A large matrix product in ONNX Runtime."""
     try:
         from onnx import TensorProto, helper
     except ImportError:
@@ -116,14 +165,4 @@ def _peak_gflops() -> float | None:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=[CPU])
     ones = np.ones(shape, np.float32)
-    return 2 * PEAK_SIZE**3 / _best_s(lambda: session.run(None, {"a": ones, "b": ones})) / 1e9
-
-
-def _best_s(work: Any) -> float:
-    """Seconds of the fastest of PEAK_RUNS."""
-    seconds = []
-    for _ in range(PEAK_RUNS):
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
+    return partial(session.run, None, {"a": ones, "b": ones})

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import time
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,21 +18,19 @@ import numpy as np
 from bassnet_osc.answers import AUDIO_OUT
 from bassnet_osc.audio_files import Mix
 from bassnet_osc.audio_wire import decode_audio, encode_audio
-from bassnet_osc.bench.graph_work import CPU, PEAK_READ, PEAK_SIZE, Work, counted, peak
+from bassnet_osc.bench.graph_work import CPU, PEAK_READ, PEAK_SIZE, Peak, work_of
 from bassnet_osc.bench.stopwatch import (
     REST,
     STAGES,
     WIRE,
-    Call,
     Seconds,
     Stopwatch,
     TimedModel,
     methods_timed,
-    replaced,
 )
 from bassnet_osc.bundle import Bundle, find
 from bassnet_osc.demo_run import MIX
-from bassnet_osc.spec import GRAPHS, USUAL_RATE, BassNetError
+from bassnet_osc.spec import USUAL_RATE, BassNetError
 from bassnet_osc.voice import Voice
 
 RATE, BLOCK_SIZE = USUAL_RATE, 480  # Hz; samples: 10 ms, so that a hop is a whole number of blocks
@@ -46,8 +43,8 @@ BACK_TO_BACK, PACED = "back to back", "paced"  # the runs
 HOP = "hop"  # all stages together
 LEAST_MS = 1e-6  # a stage that never ran took no time: its ratio is none
 COUNTED = (
-    "core: the mean by the wall clock, with what others took of the core. useful: multiply-adds of Conv, Gemm\n"
-    "and MatMul in the graphs as exported, two operations each, their weights read once; by the stage's p50"
+    "core: the mean by the wall clock, with what others took of it. useful: multiply-adds of Conv, Gemm and\n"
+    "MatMul in the graphs as exported, two operations each, their weights read once; by the stage's p50"
 )
 NO_PRODUCT = "GFLOP/s not measured (pip install onnx)"
 
@@ -106,9 +103,11 @@ def profile(model: str, provider: str = "auto", seconds: float = 10.0) -> dict[s
     bundle = Bundle.load(model, provider)
     bundle.warm_up()
     session = Session(bundle, Stopwatch())
-    work = _work(session, find(model))
-    runs = _runs(bundle, seconds)
-    best = peak() if bundle.provider == CPU else None  # a GPU's is another matter
+    for _ in range(session.n_warm):
+        session.hop()
+    work = work_of(session.hop, lambda: session.stage, find(model))
+    peak = Peak() if bundle.provider == CPU else None  # a GPU's is another matter
+    runs = _runs(bundle, seconds, peak)
     return {
         "model": bundle.name,
         "provider": bundle.provider,
@@ -120,11 +119,11 @@ def profile(model: str, provider: str = "auto", seconds: float = 10.0) -> dict[s
         "seconds": seconds,
         "runs": runs,
         "work": {stage: vars(done) for stage, done in work.items()},
-        "peak": {"gflops": best and best.gflops, "gbytes": best and best.gbytes},
+        "peak": {"gflops": peak and peak.gflops, "gbytes": peak and peak.gbytes},
     }
 
 
-def _runs(bundle: Bundle, seconds: float) -> dict[str, dict[str, dict[str, float]]]:
+def _runs(bundle: Bundle, seconds: float, peak: Peak | None) -> dict[str, dict[str, dict[str, float]]]:
     """By run, by stage and for the hop: percentiles, share. The runs take turns, so that a busy moment of
     the machine meets both.
     """
@@ -141,6 +140,8 @@ def _runs(bundle: Bundle, seconds: float) -> dict[str, dict[str, dict[str, float
             for name, session in sessions.items():
                 hops[name] += _turn(session, n_hops, name == PACED)
             n_left -= n_hops
+            if peak:
+                peak.measure()
     return {name: _by_stage(times, sessions[name].hop_s) for name, times in hops.items()}
 
 
@@ -164,35 +165,6 @@ def _by_stage(hops: list[Seconds], hop_s: float) -> dict[str, dict[str, float]]:
 def _told(times: list[float], hop_s: float) -> dict[str, float]:
     p50, p99 = map(float, np.percentile(times, (50, 99)))
     return {"p50_ms": 1e3 * p50, "p99_ms": 1e3 * p99, "share": float(np.mean(times)) / hop_s}
-
-
-def _work(session: Session, folder: Path) -> dict[str, Work]:
-    """What the graphs do in a hop, by stage: one is played, and the graphs' inputs are noted."""
-    import onnxruntime
-
-    calls: list[tuple[str, str, dict[str, Any]]] = []  # stage, graph, inputs
-
-    def noting(run: Call) -> Call:
-        def call(graph: Any, outputs: Any, feeds: dict[str, Any], *rest: Any) -> Any:
-            calls.append((session.stage, _file_of(graph), feeds))
-            return run(graph, outputs, feeds, *rest)
-
-        return call
-
-    for _ in range(session.n_warm):
-        session.hop()
-    with replaced(onnxruntime.InferenceSession, "run", noting):
-        session.hop()
-    work: dict[str, Work] = {}
-    for stage, file, feeds in calls:
-        work[stage] = work.get(stage, Work()) + counted((folder / file).read_bytes(), feeds)
-    return work
-
-
-def _file_of(graph: Any) -> str:
-    """Of a bundle's graphs, the one with this session's inputs and outputs."""
-    names = tuple(i.name for i in graph.get_inputs()), tuple(o.name for o in graph.get_outputs())
-    return next(file for file, ports in GRAPHS.items() if ports == names)
 
 
 def stages_in_words(found: dict[str, Any]) -> str:
@@ -223,19 +195,17 @@ def _efforts(found: dict[str, Any]) -> list[str]:
     """A line for each stage with graphs: its work in a hop, and that by its p50 in each run."""
     best, runs = found["peak"], found["runs"]
     lines = [
-        f"{'useful work':12}{'':18}" + "".join(f"{name:>36}" for name in runs),
+        f"{'useful work':12}{'':20}" + "".join(f"{name:>36}" for name in runs),
         f"{'of a hop':12}{'Mflop':>8}{'weights MB':>12}"
-        + f"{'GFLOP/s':>14}{'peak %':>8}{'GB/s':>8}{'peak %':>8}" * len(runs),
+        + f"{'GFLOP/s':>12}{'peak %':>8}{'GB/s':>8}{'peak %':>8}" * len(runs),
     ]
     for stage, work in found["work"].items():
         mflop, mbytes = 2e-6 * work["multiply_adds"], 1e-6 * work["weight_bytes"]
         line = f"{stage:12}{mflop:8.2f}{mbytes:12.3f}"
         for name in runs:
             p50_ms = runs[name][stage]["p50_ms"]
-            gflops, gbytes = mflop / p50_ms, mbytes / p50_ms
-            line += (
-                f"{gflops:14.2f}{_share(gflops, best['gflops'])}{gbytes:8.2f}{_share(gbytes, best['gbytes'])}"
-            )
+            for done, unit, width in ((mflop / p50_ms, "gflops", 12), (mbytes / p50_ms, "gbytes", 8)):
+                line += f"{done:{width}.2f}{_share(done, best[unit])}"
         lines.append(line)
     return [*lines, _peak_in_words(best), COUNTED]
 
@@ -249,4 +219,6 @@ def _peak_in_words(best: dict[str, float | None]) -> str:
     if best["gbytes"] is None:
         return "peak: not measured, which is of the CPU alone"
     product = f"{best['gflops']:.1f} GFLOP/s (MatMul {PEAK_SIZE})" if best["gflops"] else NO_PRODUCT
-    return f"peak of one thread, now: {product}, {best['gbytes']:.1f} GB/s (reading {PEAK_READ >> 20} MiB)"
+    return (
+        f"peak of one thread, meanwhile: {product}, {best['gbytes']:.1f} GB/s (reading {PEAK_READ >> 20} MiB)"
+    )
