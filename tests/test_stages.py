@@ -228,13 +228,13 @@ def test_a_short_profile_tells_all_and_its_words_are_aligned(
         assert told[HOP]["share"] == pytest.approx(parts)  # means add up
     assert found["hop_ms"] == 20.0 and found["n_blocks"] == 2
     lines = stages_in_words(found).splitlines()
-    table = lines[2 : 4 + len(STAGES) + 1]
+    table = lines[3 : 5 + len(STAGES) + 1]
     assert [line.split()[0] for line in table[2:]] == [*STAGES, HOP]
     assert len({len(line) for line in table}) == 1
-    efforts = lines[lines.index("", 2) + 1 :]
+    efforts = lines[lines.index("", 3) + 1 :]
     assert [line.split()[0] for line in efforts[2:4]] == [FRONTEND, DECODER]
     assert len({len(line) for line in efforts[:4]}) == 1
-    assert max(map(len, lines)) <= 120
+    assert max(map(len, lines)) <= 110
 
 
 def test_a_paced_turn_waits_for_its_sound_and_the_other_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

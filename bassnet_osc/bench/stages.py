@@ -171,7 +171,7 @@ def stages_in_words(found: dict[str, Any]) -> str:
     """Two aligned tables of what `profile` found: times, and the useful work in them."""
     head = (
         f"{found['model']} on {found['provider']}: one session at {found['sample_rate']} Hz, blocks of "
-        f"{found['block_size']}, format {found['format']}; a hop is {found['hop_ms']:g} ms, "
+        f"{found['block_size']}, format {found['format']};\na hop is {found['hop_ms']:g} ms, "
         f"{found['n_blocks']} blocks; {found['seconds']:g} s each"
     )
     return "\n".join([head, "", *_times(found["runs"]), "", *_efforts(found)])
