@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bassnet_osc import __version__
-from bassnet_osc.bundle import DEFAULT, DEFAULT_FOR_FILES, PROVIDERS
+from bassnet_osc.bundle import DEFAULT, DEFAULT_FOR_FILES
+from bassnet_osc.providers import PROVIDERS
 from bassnet_osc.sound import DEFAULT_SOUND, PARAMS
 from bassnet_osc.spec import HOST, PORT, QUERY_PORT
 
@@ -195,7 +196,8 @@ def _add_provider(command: argparse.ArgumentParser, default: str) -> None:
         "--provider",
         choices=("auto", *PROVIDERS),
         default=default,
-        help="where the model runs; auto: the fastest that is installed (default: %(default)s)",
+        help="where the model runs, or the CPU where that cannot be, with a warning; auto: CUDA, else the CPU "
+        "(default: %(default)s)",
     )
 
 

@@ -11,16 +11,16 @@ Every hash is checked before a graph is loaded, and the spec inside each graph m
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bassnet_osc.frames import Block
+from bassnet_osc.providers import CPU, Provider, first_line
+from bassnet_osc.runner import Runner
 from bassnet_osc.spec import (
     DECODER,
     DECODER_Z,
@@ -37,11 +37,6 @@ from bassnet_osc.spec import (
 MODELS = Path(__file__).parent / "models"
 DEFAULT = "groove-live"
 DEFAULT_FOR_FILES = "groove-studio"  # hears what is to come as well
-PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "coreml": "CoreMLExecutionProvider",
-}
 
 
 def installed() -> list[str]:
@@ -97,41 +92,6 @@ def read_graph(folder: Path, name: str, card: dict[str, Any]) -> bytes:
     return data
 
 
-def has_cuda() -> bool:
-    """Whether a CUDA driver is there; asked for without one, ONNX Runtime prints an error of its own."""
-    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-    try:
-        ctypes.CDLL(library)
-    except OSError:
-        return False
-    return True
-
-
-def choose_provider(wanted: str) -> str:
-    """'auto', 'cpu', 'cuda' or 'coreml' -> ONNX Runtime's name of it; auto is CUDA where it is usable."""
-    import onnxruntime
-
-    available = onnxruntime.get_available_providers()
-    usable = {
-        name
-        for name, provider in PROVIDERS.items()
-        if provider in available and (name != "cuda" or has_cuda())
-    }
-    if wanted == "auto":
-        wanted = "cuda" if "cuda" in usable else "cpu"
-    if wanted not in usable:
-        raise BassNetError(
-            f"provider must be one that this machine has ({', '.join(sorted(usable))}); got {wanted!r}: "
-            "install its driver and `bassnet-osc[cuda]`, or use --provider auto"
-        )
-    return PROVIDERS[wanted]
-
-
-def _run(session: Any, graph: str, *inputs: Block) -> list[Block]:
-    outputs: list[Block] = session.run(None, dict(zip(GRAPHS[graph][0], inputs, strict=True)))
-    return outputs
-
-
 class Bundle:
     """A loaded model; implements stream.Model."""
 
@@ -143,24 +103,22 @@ class Bundle:
         self.name: str = self.card["name"]
         self.z_places = read_places(folder, self.card)
         self._folder, self._threads = folder, threads
-        self._provider = choose_provider(provider)
         onnxruntime.disable_telemetry_events()  # it keeps a file of them in the user's home
-        if self._provider == PROVIDERS["cuda"]:
-            onnxruntime.preload_dlls()
+        self.runs_on = Provider(provider)
         self._frontend = self._session(FRONTEND, threads=1)  # too small a job to be shared
         self._decoder = self._session(DECODER, threads)
         # Half the work for what a stream usually asks for; older bundles have the decoder alone.
         is_cut = {FACTORS, DECODER_Z} <= self.card["graphs"].keys()
         self._halves = [self._session(name, threads) for name in (FACTORS, DECODER_Z)] if is_cut else None
         read_graph(folder, ENCODER, self.card)  # whole or refused, though the stream does not need it
-        self._encoder: Any = None  # loaded when asked for
+        self._encoder: Runner | None = None  # loaded when asked for
 
     @staticmethod
     def load(name: str = DEFAULT, provider: str = "auto", threads: int = 1) -> Bundle:
         """An installed bundle by name, or any by its folder."""
         return Bundle(find(name), provider, threads)
 
-    def _session(self, name: str, threads: int) -> Any:
+    def _session(self, name: str, threads: int) -> Runner:
         import onnxruntime
 
         data = read_graph(self._folder, name, self.card)
@@ -171,11 +129,11 @@ class Bundle:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         try:
-            session = onnxruntime.InferenceSession(data, options, providers=[self._provider])
+            session = self.runs_on.open(data, options)
         except Exception as error:  # ONNX Runtime's own classes share no base but this one
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise BassNetError(
-                f"{self._folder / name} must be a graph that ONNX Runtime can load; {reason}: export again"
+                f"{self._folder / name} must be a graph that ONNX Runtime can load; {first_line(error)}: "
+                "export again"
             ) from error
         inside = Spec.from_json(session.get_modelmeta().custom_metadata_map.get("spec", "{}"))
         if differences := self.spec.differences(inside):
@@ -188,7 +146,7 @@ class Bundle:
             raise BassNetError(
                 f"{self._folder / name}: inputs and outputs must be {GRAPHS[name]}; got {names}: export again"
             )
-        return session
+        return Runner(session, self.runs_on)
 
     @property
     def z_home(self) -> tuple[float, float]:
@@ -202,12 +160,12 @@ class Bundle:
 
     @property
     def provider(self) -> str:
-        """The provider in use."""
-        return str(self._decoder.get_providers()[0])
+        """The provider in use, in ONNX Runtime's words."""
+        return str(self._decoder.session.get_providers()[0])
 
     def frontend(self, audio: Block) -> Block:
         """CQT frames (n_frames, n_bins) of audio (n_samples,); frame i lies at sample left + hop i."""
-        (frames,) = _run(self._frontend, FRONTEND, audio[None])
+        (frames,) = self._frontend.run(audio[None])
         return np.asarray(frames[0])
 
     def decode(self, mix: Block, z: Block) -> tuple[Block, Block, Block]:
@@ -215,7 +173,7 @@ class Bundle:
 
         Shape: mix (batch, b, n_bins), z (batch, latent_dim).
         """
-        f0, level, onset = _run(self._decoder, DECODER, mix, z)
+        f0, level, onset = self._decoder.run(mix, z)
         return f0, level, onset
 
     def factors(self, mix: Block, used: range) -> Block:
@@ -225,7 +183,7 @@ class Bundle:
         """
         if self._halves is None or not self._is_usual(used):
             return mix
-        (factors,) = _run(self._halves[0], FACTORS, mix)
+        (factors,) = self._halves[0].run(mix)
         return factors
 
     def decode_factors(self, factors: Block, z: Block, used: range) -> tuple[Block, Block, Block]:
@@ -234,7 +192,7 @@ class Bundle:
             mix = np.repeat(factors, len(z) // len(factors), axis=0)
             f0, level, onset = (output[:, used.start : used.stop] for output in self.decode(mix, z))
             return f0, level, onset
-        f0, level, onset = _run(self._halves[1], DECODER_Z, factors, z)
+        f0, level, onset = self._halves[1].run(factors, z)
         first = used.start - self.spec.window.used.start
         return f0[:, first:], level[:, first:], onset[:, first:]
 
@@ -247,15 +205,18 @@ class Bundle:
         """mu and log sigma^2 (batch, latent_dim) of windows (batch, b, n_bins): the z of an existing bass."""
         if self._encoder is None:
             self._encoder = self._session(ENCODER, self._threads)
-        mu, log_var = _run(self._encoder, ENCODER, mix, bass)
+        mu, log_var = self._encoder.run(mix, bass)
         return mu, log_var
 
     def warm_up(self) -> None:
-        """Runs every graph of the stream, with as many rows as may come: the first run allocates."""
+        """Runs every graph of the stream, with as many rows as may come: the first run allocates.
+
+        Other devices choose their kernels anew for each number of rows, so they run them all.
+        """
         cqt, window = self.spec.cqt, self.spec.window
         audio = np.zeros(cqt.left + cqt.right + window.hop * cqt.hop_length, dtype=np.float32)
         self.frontend(audio)
-        for n_rows in (MAX_ROWS, 1):
+        for n_rows in (MAX_ROWS, 1) if self.runs_on.name == CPU else range(MAX_ROWS, 0, -1):
             mix = np.zeros((n_rows, window.window_frames, cqt.n_bins), dtype=np.float32)
             z = np.zeros((n_rows, self.spec.model.latent_dim), dtype=np.float32)
             self.decode_factors(self.factors(mix, window.used), z, window.used)

@@ -131,6 +131,7 @@ def _ledger(bundle: Bundle) -> str:
     return "\n".join(
         [
             f"model {bundle.name} on {bundle.provider}",
+            bundle.runs_on.line,
             f"latency at {USUAL_RATE} Hz, transport and computing apart:",
         ]
         + [f"  {part:<10}{ms:8.2f} ms {ms * USUAL_RATE / 1e3:8.0f} samples" for part, ms in rows]

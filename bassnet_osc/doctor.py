@@ -17,9 +17,10 @@ import numpy as np
 
 from bassnet_osc import runtimes
 from bassnet_osc.audio_wire import FORMATS, MAX_BLOCK
-from bassnet_osc.bundle import PROVIDERS, Bundle, find, has_cuda
+from bassnet_osc.bundle import Bundle, find
 from bassnet_osc.echo import granted_buffer, largest_block, largest_datagram, reached, who_answers
 from bassnet_osc.engine import OVERLOAD
+from bassnet_osc.providers import has_cuda
 from bassnet_osc.server import bind
 from bassnet_osc.spec import GRAPHS, RECEIVE_BUFFER, USUAL_RATE, BassNetError
 from bassnet_osc.switchboard import MAX_SESSIONS
@@ -29,8 +30,6 @@ from bassnet_osc.wire import MAX_DATAGRAM
 RATE, BLOCK_SIZE = USUAL_RATE, 256  # of the session that the headroom is measured with
 NOISE_S, NOISE_LEVEL = 3.0, 0.1  # 150 hops of the live model; -20 dBFS
 HOP_SHARE = 0.5  # of a hop that the slow ones (p99) may take: the rest is for the client and the host
-GPU_BUILD = "pip uninstall -y onnxruntime, then pip install --force-reinstall onnxruntime-gpu"
-CUDA_FILES = "pip install 'bassnet-osc[cuda]', which brings CUDA's and cuDNN's files"
 HELD = "is held by a BassNet server"
 REPORT = "run it again, and report this line where it stays"
 
@@ -150,26 +149,16 @@ def _model(model: str) -> Check:
 
 
 def _provider(model: str, wanted: str) -> Check:
-    """The provider in use and, where that is not CUDA, why."""
-    reason, mend = _why_no_cuda()
-    if wanted == "cuda" and reason:
-        return Check("provider", False, f"CUDA was asked for, but {reason}", mend)
-    in_use = Bundle.load(model, wanted).provider
-    if in_use == PROVIDERS["cuda"] or in_use == PROVIDERS.get(wanted):
-        return Check("provider", True, in_use)
-    if not reason:
-        found = f"{in_use}, though {PROVIDERS['cuda']} is listed: the session fell back"
-        return Check("provider", False, found, CUDA_FILES)
-    return Check("provider", True, f"{in_use}; not CUDA: {reason}", mend if has_cuda() else "")
-
-
-def _why_no_cuda() -> tuple[str, str]:
-    """Why CUDA cannot be asked for, and the mend; two empty texts where it can."""
-    if not has_cuda():
-        return "there is no NVIDIA driver", "install NVIDIA's driver, or take --provider auto"
-    if PROVIDERS["cuda"] not in importlib.import_module("onnxruntime").get_available_providers():
-        return "the build of onnxruntime that is installed is for the CPU", GPU_BUILD
-    return "", ""
+    """The provider in use and why; it fails where another was asked for, or should work and does not."""
+    bundle = Bundle.load(model, wanted)
+    bundle.warm_up()  # some libraries are looked for by the first run alone
+    runs_on = bundle.runs_on
+    found = f"{runs_on.name}: {runs_on.told}"
+    if not runs_on.why:
+        return Check("provider", True, found)
+    ok = wanted == "auto" and not runs_on.has_failed
+    has_use = wanted != "auto" or has_cuda()  # without a GPU nothing is to be mended
+    return Check("provider", ok, found, runs_on.mend if has_use else "")
 
 
 def _headroom(model: str, provider: str) -> Check:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import importlib
 from importlib import metadata
 
+from bassnet_osc.providers import PROVIDERS
+
 # Packages that bring the module onnxruntime, with the provider that only theirs has: the special ones first.
 PACKAGES = {
-    "onnxruntime-gpu": "CUDAExecutionProvider",
-    "onnxruntime-directml": "DmlExecutionProvider",
+    "onnxruntime-gpu": PROVIDERS["cuda"],
+    "onnxruntime-directml": PROVIDERS["directml"],
     "onnxruntime-openvino": "OpenVINOExecutionProvider",
     "onnxruntime-qnn": "QNNExecutionProvider",
     "onnxruntime-rocm": "ROCMExecutionProvider",

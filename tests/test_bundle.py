@@ -14,8 +14,7 @@ import numpy as np
 import onnx
 import pytest
 
-from bassnet_osc import bundle as bundle_module
-from bassnet_osc.bundle import DEFAULT, DEFAULT_FOR_FILES, Bundle, choose_provider, find, installed
+from bassnet_osc.bundle import DEFAULT, DEFAULT_FOR_FILES, Bundle, find, installed
 from bassnet_osc.spec import BassNetError, Spec
 from export.graphs import probe_spec
 
@@ -143,13 +142,6 @@ def test_shipped_bundles_are_whole(name: str) -> None:
     cells = np.array(bundle.card["z_density"]["cells"])
     assert cells.min() >= 0 and 900 < cells.sum() < 1100  # thousandths of the training latents on the pad
     assert all(abs(v) <= bundle.spec.model.z_limit for place in bundle.z_places.values() for v in place)
-
-
-def test_provider_without_its_hardware_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle_module, "has_cuda", lambda: False)
-    assert choose_provider("auto") == choose_provider("cpu") == "CPUExecutionProvider"
-    with pytest.raises(BassNetError, match="--provider auto"):
-        choose_provider("cuda")
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,8 @@ def test_models_lists_what_is_installed(
 
 
 def test_serve_prints_its_ledger_and_ends_cleanly_on_ctrl_c(probe_folder: Path) -> None:
-    command = [sys.executable, "-m", "bassnet_osc", "serve", "--port", "0", "--model", str(probe_folder)]
+    options = ["--port", "0", "--model", str(probe_folder), "--provider", "cpu"]
+    command = [sys.executable, "-m", "bassnet_osc", "serve", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         printed = []
@@ -197,7 +198,7 @@ def test_serve_prints_its_ledger_and_ends_cleanly_on_ctrl_c(probe_folder: Path) 
     ledger = "".join(printed)
     assert server.returncode == 0
     assert rest == "" and "Traceback" not in error
-    assert "model probe on CPUExecutionProvider" in ledger
+    assert "model probe on CPUExecutionProvider\nprovider cpu: as asked for\n" in ledger
     for part in ("resampler", "window", "frame", "together"):
         assert part in ledger
     assert "2418 samples" in ledger

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from test_server import serving
 
-from bassnet_osc import doctor
+from bassnet_osc import doctor, providers
 from bassnet_osc.doctor import Check, examine, in_words
+from bassnet_osc.providers import Provider
 from bassnet_osc.spec import HOST, BassNetError
 
 NAMES = [
@@ -31,7 +32,7 @@ def test_all_is_examined_for_a_model_that_loads(probe_folder: Path, monkeypatch:
     assert [check for check in checks.values() if not check.ok] == []
     assert checks["port"].found == f"{HOST}:0 is free"
     assert "f 1024, b 1024, s16 1024" in checks["datagrams"].found
-    assert checks["provider"].found == "CPUExecutionProvider"
+    assert checks["provider"].found == "cpu: as asked for"
     assert "ms of a 20 ms hop" in checks["headroom"].found
 
 
@@ -96,33 +97,48 @@ def test_a_small_receive_buffer_could_be_larger(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "driver", "listed", "in_use", "ok", "words", "mend"),
+    ("wanted", "driver", "listed", "fails", "ok", "words", "mend"),
     [
-        ("auto", False, True, "CPU", True, "not CUDA: there is no NVIDIA driver", ""),
-        ("cuda", False, True, "CPU", False, "there is no NVIDIA driver", "install NVIDIA's driver"),
-        ("auto", True, False, "CPU", True, "is for the CPU", "install --force-reinstall onnxruntime-gpu"),
-        ("cuda", True, False, "CPU", False, "is for the CPU", "install --force-reinstall onnxruntime-gpu"),
-        ("auto", True, True, "CPU", False, "the session fell back", "bassnet-osc[cuda]"),
-        ("cuda", True, True, "CPU", False, "the session fell back", "bassnet-osc[cuda]"),
-        ("auto", True, True, "CUDA", True, "CUDAExecutionProvider", ""),
-        ("cpu", True, True, "CPU", True, "CPUExecutionProvider", ""),
+        ("auto", False, True, False, True, "cpu: auto; cuda is not usable: no NVIDIA driver", ""),
+        ("cuda", False, True, False, False, "no NVIDIA driver", "install NVIDIA's driver"),
+        (
+            "auto",
+            True,
+            False,
+            False,
+            True,
+            "build of onnxruntime",
+            "install --force-reinstall onnxruntime-gpu",
+        ),
+        ("cuda", True, False, False, False, "build of onnxruntime", "--force-reinstall onnxruntime-gpu"),
+        ("auto", True, True, True, False, "the session fell back", "bassnet-osc[cuda]"),
+        ("cuda", True, True, True, False, "the session fell back", "bassnet-osc[cuda]"),
+        ("auto", True, True, False, True, "cuda: auto", ""),
+        ("cpu", True, True, False, True, "cpu: as asked for", ""),
     ],
 )
 def test_the_provider_is_the_one_in_use_and_the_reason_is_told(
     wanted: str,
     driver: bool,
     listed: bool,
-    in_use: str,
+    fails: bool,
     ok: bool,
     words: str,
     mend: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    providers = ["CUDAExecutionProvider"] * listed + ["CPUExecutionProvider"]
-    module = SimpleNamespace(get_available_providers=lambda: providers)
+    available = ["CUDAExecutionProvider"] * listed + ["CPUExecutionProvider"]
+    module = SimpleNamespace(get_available_providers=lambda: available)
     monkeypatch.setitem(sys.modules, "onnxruntime", module)  # type: ignore[arg-type]
-    monkeypatch.setattr(doctor, "has_cuda", lambda: driver)
-    loaded = SimpleNamespace(provider=f"{in_use}ExecutionProvider")
+    for place in (providers, doctor):
+        monkeypatch.setattr(place, "has_cuda", lambda: driver)
+    runs_on = Provider(wanted)
+
+    def warm_up() -> None:  # which is what fails where CUDA's files are not there
+        if fails:
+            runs_on.fall_back("the session fell back", providers.CUDA_FILES)
+
+    loaded = SimpleNamespace(runs_on=runs_on, warm_up=warm_up)
     monkeypatch.setattr(doctor.Bundle, "load", lambda *_: loaded)
     check = doctor._provider("model", wanted)
     assert check.ok == ok and words in check.found
