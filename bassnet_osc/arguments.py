@@ -196,7 +196,7 @@ def _add_provider(command: argparse.ArgumentParser, default: str) -> None:
         "--provider",
         choices=("auto", *PROVIDERS),
         default=default,
-        help="where the model runs, or the CPU where that cannot be, with a warning; auto: CUDA, else the CPU "
+        help="where the model runs, or the CPU where that cannot be, with a warning; auto: CUDA or CPU "
         "(default: %(default)s)",
     )
 
