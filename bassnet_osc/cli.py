@@ -206,8 +206,11 @@ def _status(arguments: argparse.Namespace) -> None:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
+    import logging
+
     from bassnet_osc.doctor import examine, in_words
 
+    logging.getLogger("bassnet_osc").addHandler(logging.NullHandler())  # its lines tell all of that
     checks = examine(arguments.model, arguments.host, arguments.port, arguments.provider)
     print(in_words(checks))
     return EXIT_SICK * any(not check.ok for check in checks)

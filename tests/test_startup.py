@@ -1,4 +1,4 @@
-"""What must not be loaded before it is needed, and how soon a bass is heard: in modules and samples, not seconds.
+"""What must not be loaded before it is needed, and how soon a bass is heard: in modules and samples.
 
 `python tests/startup.py` has the seconds.
 """
