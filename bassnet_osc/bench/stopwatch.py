@@ -24,7 +24,7 @@ OVERLAP, SYNTH, REST = "overlap-add", "synth", "rest"
 STAGES = (WIRE, RESAMPLE, FRONTEND, DECODER, OVERLAP, SYNTH, REST)
 
 # Calls of the model, by the stage that they belong to; what is not named here counts as rest.
-MODEL_CALLS = {"frontend": FRONTEND, "factors": DECODER, "decode": DECODER}
+MODEL_CALLS = {"frontend": FRONTEND, "factors": DECODER, "decode_factors": DECODER}
 METHODS: tuple[tuple[type, str, str], ...] = (
     (Resampler, "process", RESAMPLE),
     (OverlapAdd, "add", OVERLAP),
