@@ -1,4 +1,4 @@
-"""The options of the command line: what `bassnet serve | render | replay | demo | models | status | doctor`.
+"""The options of the command line: those of `bassnet COMMAND`, one function each.
 
 Flow: words of the command line -> arguments -> cli.
 """
@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_status(commands)
     _add_doctor(commands)
+    _add_bench(commands)
     return parser
 
 
@@ -148,6 +149,25 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_place(doctor, "address to serve on", "UDP port to serve on")
     _add_model(doctor)
     _add_provider(doctor, "auto")
+
+
+def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bench = commands.add_parser("bench", help="measure a server here: round trips, CPU, how many sessions")
+    for name, what in (("sessions", "sessions"), ("blocks", "samples in a block"), ("rates", "Hz")):
+        bench.add_argument(
+            f"--{name}", metavar="N,N", help=f"{what} of the table's rows (default: its usual ones)"
+        )
+    bench.add_argument(
+        "--seconds", type=float, help="that count of each row (default: 10; 60 with --find-sessions)"
+    )
+    bench.add_argument(
+        "--find-sessions", action="store_true", help="the most sessions with 99.99 %% of blocks on time"
+    )
+    bench.add_argument("--profile", action="store_true", help="where the time of a hop goes")
+    bench.add_argument("--neighbours", action="store_true", help="the front end beside other libraries'")
+    bench.add_argument("--json", type=_path, metavar="FILE", help="write all of it there, for programs")
+    _add_model(bench)
+    _add_provider(bench, "auto")
 
 
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

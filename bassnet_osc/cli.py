@@ -1,4 +1,4 @@
-"""The command line: bassnet serve | render | replay | demo | models | status | doctor.
+"""The command line: bassnet serve | render | replay | demo | models | status | doctor | bench.
 
 Flow: arguments -> cli -> server, render, demo_run, bundle, imported after parsing, so help comes at once.
 """
@@ -223,6 +223,13 @@ def _demo(arguments: argparse.Namespace) -> None:
     print(run_demo(arguments.out, fast=arguments.fast))
 
 
+def _bench(arguments: argparse.Namespace) -> None:
+    from bassnet_osc.bench.command import bench
+
+    _end_on_signals()
+    bench(arguments)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "serve": _serve,
     "render": _render,
@@ -231,4 +238,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "models": _models,
     "status": _status,
     "doctor": _doctor,
+    "bench": _bench,
 }
