@@ -189,7 +189,7 @@ def _numbers(
     words = text.split(",")
     if not all(word.isascii() and word.isdecimal() and lowest <= int(word[:9]) <= highest for word in words):
         raise BassNetError(
-            f"{option} must be whole numbers from {lowest} to {highest} with commas between; got {text[:40]!r}: "
-            f"write {','.join(map(str, usual))}"
+            f"{option} must be whole numbers from {lowest} to {highest} with commas between; got "
+            f"{text[:40]!r}: write {','.join(map(str, usual))}"
         )
     return tuple(dict.fromkeys(map(int, words)))

@@ -2,10 +2,10 @@
 
 Flow: load (a tally of each session) -> figures -> table, JSON. Pure.
 
-A round trip counts from the moment at which a block was due to be sent, not from when it was sent, and blocks
-are sent whether or not earlier ones were answered. So when a server or a load process stands still, every
-block that was due meanwhile tells so, and not only the first (coordinated omission). A block without an answer
-took for ever: `None`, which is more than any number.
+A round trip counts from the moment at which a block was due to be sent, not from when it was sent, and
+blocks are sent whether or not earlier ones were answered. So when a server or a load process stands still,
+every block that was due meanwhile tells so, and not only the first (coordinated omission). A block without an
+answer took for ever: `None`, which is more than any number.
 """
 
 from __future__ import annotations
@@ -46,19 +46,20 @@ def of_sessions(tallies: Sequence[Tally], deadline_ms: float) -> dict[str, Any]:
 
     `late` and `concealed` are the server's counts, `late_seen` the answers that came to the client after the
     deadline; `lost` are blocks that did not reach the server, `unanswered` those whose answer did not reach
-    the client, `astray` answers that nobody waited for. `on_time` is a share: all blocks but those that came
-    after the deadline, or never, or concealed. Which answers were concealed a client cannot tell, so one that
-    was late as well counts as two. `overloaded_s`: in how many seconds the server left windows out.
+    the client, `astray` answers that nobody waited for; `overloaded_s` are seconds in which the server left
+    windows out. `on_time` is a share: all blocks but those that came after the deadline, or never, or
+    concealed. An answer does not say that it is concealed; but where the server gave up at the deadline, it
+    came so long after it was sent (`slow`), so that what else is `late` was concealed and came in time.
     """
     trips = [ms for tally in tallies for ms in tally["round_trip_ms"]]
     late_seen = sum(ms is not None and ms > deadline_ms for ms in trips)
     unanswered = sum(ms is None for ms in trips)
     counts = {name: sum(tally[name] for tally in tallies) for name in COUNTS}
-    missed = late_seen + unanswered + counts["late"]
+    missed = late_seen + unanswered + max(0, counts["late"] - sum(tally["slow"] for tally in tallies))
     return {
         "blocks": len(trips),
-        "on_time": max(0.0, 1.0 - missed / max(1, len(trips))),
         "round_trip_ms": spread(trips),
+        "on_time": max(0.0, 1.0 - missed / len(trips)),
         "sent_late_ms": spread([ms for tally in tallies for ms in tally["sent_late_ms"]]),
         **counts,
         "late_seen": late_seen,

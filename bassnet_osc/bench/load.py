@@ -57,11 +57,13 @@ class Load:
     def connect(self) -> None:
         """Opens all sessions; raises BassNetError where one is not welcomed in CONNECT_S."""
         until = self._now() + CONNECT_S
-        while waiting := [player for player in self.players if player.token is None]:
+        while waiting := self._those(lambda player: player.token is None):
             if self._now() > until:
                 said = waiting[0].refusal or "nothing"
                 raise BassNetError(f"{len(waiting)} sessions got no welcome; the server said {said}")
-            self._repeat(lambda now: [player.hello(now) for player in waiting if player.token is None])
+            for player in waiting:
+                player.hello(self._now())
+            self._listen_while(lambda player: player.token is None, ASK_AGAIN)
 
     def play(self, phases: list[float]) -> None:
         """Plays all blocks, each session's first one `phases` of a block after the beginning."""
@@ -99,22 +101,24 @@ class Load:
 
     def _finish(self) -> None:
         """Takes the last answers, and then the server's counts of all."""
-        until = self._now() + TAIL_S
-        while not all(player.is_answered for player in self.players) and self._now() < until:
-            self._listen(ASK_AGAIN)
+        self._listen_while(lambda player: not player.is_answered, TAIL_S)
         for player in self.players:
             player.forget_stats()
         until = self._now() + TAIL_S
-        while (left := [p for p in self.players if not p.has_stats]) and self._now() < until:
-            self._repeat(lambda _, left=left: [player.ask_stats() for player in left])
+        while (left := self._those(lambda player: not player.has_stats)) and self._now() < until:
+            for player in left:
+                player.ask_stats()
+            self._listen_while(lambda player: not player.has_stats, ASK_AGAIN)
         for player in self.players:
             player.bye()
 
-    def _repeat(self, say: Callable[[float], object]) -> None:
-        """Says it, and listens for as long as it takes to say it again."""
-        say(self._now())
-        again = self._now() + ASK_AGAIN
-        while (left := again - self._now()) > 0:
+    def _those(self, which: Callable[[Player], bool]) -> list[Player]:
+        return [player for player in self.players if which(player)]
+
+    def _listen_while(self, lacks: Callable[[Player], bool], seconds: float) -> None:
+        """Takes what arrives while it is true of a player, so long at most."""
+        until = self._now() + seconds
+        while (left := until - self._now()) > 0 and self._those(lacks):
             self._listen(left)
 
 

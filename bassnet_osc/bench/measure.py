@@ -2,8 +2,8 @@
 
 Flow: command -> measure -> ServerProcess, LoadProcess -> figures, report -> a row of plain values.
 
-A fresh server for each row, so that neither its memory nor its times are those of the row before. Its times of
-inference are of its last 1000, which may reach back into the warm-up.
+A fresh server for each row, so that neither its memory nor its times are those of the row before. Its times
+of inference are of its last 1000, which may reach back into the warm-up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bassnet_osc.bench import figures
 from bassnet_osc.bench.processes import LoadProcess, ServerProcess
 from bassnet_osc.client import DEADLINE_MS
 from bassnet_osc.demo_run import MIX
-from bassnet_osc.spec import HOST
+from bassnet_osc.spec import HOST, BassNetError
 from bassnet_osc.status import ask
 
 WARM_UP_S = 2.0  # that do not count: a stream's first chord, caches, clocks that rise
@@ -42,15 +42,18 @@ def measure(case: Case) -> dict[str, Any]:
     """The row; raises BassNetError with the last words of a process that failed."""
     with ServerProcess(case.model, case.provider) as server, ExitStack() as ends:
         loads = [ends.enter_context(LoadProcess(plan)) for plan in plans(case, server.port)]
-        for load in loads:
-            load.wait_until_ready()
-        for load in loads:
-            load.go()
-        cpu, memory_mb = _watched(server, case.seconds)
-        results = [load.result() for load in loads]
-        if not server.is_alive:
-            raise server.failed()
-        report = ask(HOST, server.port)
+        try:
+            for load in loads:
+                load.wait_until_ready()
+            for load in loads:
+                load.go()
+            cpu, memory_mb = _watched(server, case.seconds)
+            results = [load.result() for load in loads]
+            report = ask(HOST, server.port)
+        except BassNetError:
+            if server.is_alive:
+                raise
+            raise server.failed() from None  # which is why the others failed
     return {
         "model": report["model"],
         "provider": report["provider"],

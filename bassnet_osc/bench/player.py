@@ -76,9 +76,9 @@ class Player:
         self.token: int | None = None  # of the session, once there is one
         self.refusal = ""  # what the server said of the hello
         self._packed, self._offset = packed, offset
-        self._hello = client_words.hello(
-            name, sample_rate, packed.block_size, FORMAT, deadline_ms=deadline_ms
-        )
+        self._deadline_s = deadline_ms / 1000.0
+        stream = (sample_rate, packed.block_size, FORMAT)
+        self._hello = client_words.hello(name, *stream, deadline_ms=deadline_ms)
         self._hello_at = -HELLO_EVERY
         self._sent_late = np.full(self.n_blocks, np.nan)  # seconds after the block was due
         self._took = np.full(self.n_blocks, np.nan)  # seconds from when it was due to its answer
@@ -179,10 +179,12 @@ class Player:
         """
         if self._stats is None or self._before is None:
             raise BassNetError("the server must tell its counts; got no answer: play fewer sessions")
+        took, sent_late = self._took[self.n_warm :], self._sent_late[self.n_warm :]
         counted = {name: int(self._stats[name] - self._before[name]) for name in STATS}
         return {
-            "round_trip_ms": _in_ms(self._took[self.n_warm :]),
-            "sent_late_ms": _in_ms(self._sent_late[self.n_warm :]),
+            "round_trip_ms": _in_ms(took),
+            "sent_late_ms": _in_ms(sent_late),
+            "slow": int((took - sent_late >= self._deadline_s).sum()),  # from when they were sent
             **counted,
             "astray": self._n_astray,
             "reopened": self._n_reopened,

@@ -114,12 +114,12 @@ class ServerProcess(_Process):
         return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")  # utime and stime
 
     def memory_mb(self) -> float | None:
-        """What it has in memory now (RSS); None where the system has no /proc."""
+        """What it has in memory now (RSS); None where the system does not tell."""
         status = Path(f"/proc/{self.process.pid}/status")
         if not status.exists():
             return None
-        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmRSS:")]
-        return int(line.split()[1]) / 1024.0
+        lines = [line for line in status.read_text().splitlines() if line.startswith("VmRSS:")]
+        return int(lines[0].split()[1]) / 1024.0 if lines else None  # none of a process that has ended
 
 
 class LoadProcess(_Process):
@@ -133,7 +133,11 @@ class LoadProcess(_Process):
 
     def __enter__(self) -> LoadProcess:
         self._start()
-        self._say(json.dumps(self._plan))
+        try:
+            self._say(json.dumps(self._plan))
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def wait_until_ready(self) -> None:

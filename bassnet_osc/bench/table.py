@@ -12,7 +12,7 @@ from typing import Any
 Row = dict[str, Any]
 
 LEGEND = (
-    "round trip: from when a block was due to be sent; never: an answer did not come. on time: share of blocks.",
+    "round trip: from when a block was due to be sent; never: its answer did not come.",
     "late: answers with something concealed; seen late: came after the deadline; lost: blocks or answers.",
     "over: seconds in which windows were left out. CPU: % of one core; load: the clients' own.",
 )
@@ -81,7 +81,8 @@ def _where(found: dict[str, Any]) -> str:
     row, machine = found["rows"][0], found["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     return (
-        f"{row['model']} on {row['provider']}, {row['seconds']:g} s a row, deadline {row['deadline_ms']:g} ms\n"
+        f"{row['model']} on {row['provider']}, {row['seconds']:g} s a row, "
+        f"on time: within {row['deadline_ms']:g} ms\n"
         f"{machine['cpu']}, {machine['cores']} cores; {versions}\n"
     )
 
