@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bassnet_osc import __version__
+from bassnet_osc.bench import usual
 from bassnet_osc.bundle import DEFAULT, DEFAULT_FOR_FILES
 from bassnet_osc.providers import PROVIDERS
 from bassnet_osc.sound import DEFAULT_SOUND, PARAMS
@@ -153,15 +154,23 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     bench = commands.add_parser("bench", help="measure a server here: round trips, CPU, how many sessions")
-    for name, what in (("sessions", "sessions"), ("blocks", "samples in a block"), ("rates", "Hz")):
+    sizes = {"sessions": usual.SESSIONS, "blocks": usual.BLOCKS, "rates": usual.RATES}
+    for (name, numbers), what in zip(sizes.items(), ("sessions", "samples in a block", "Hz"), strict=True):
         bench.add_argument(
-            f"--{name}", metavar="N,N", help=f"{what} of the table's rows (default: its usual ones)"
+            f"--{name}",
+            metavar="N,N",
+            help=f"{what}, a row for each combination (default: {usual.listed(numbers)})",
         )
     bench.add_argument(
-        "--seconds", type=float, help="that count of each row (default: 10; 60 with --find-sessions)"
+        "--seconds",
+        type=float,
+        help=f"that count of each row (default: {usual.ROW_S:g}; {usual.FIND_S:g} with --find-sessions)",
     )
     bench.add_argument(
-        "--find-sessions", action="store_true", help="the most sessions with 99.99 %% of blocks on time"
+        "--find-sessions",
+        action="store_true",
+        help="the most sessions with 99.99 %% of their blocks on time, instead of the table "
+        f"(default: blocks of {usual.FIND_BLOCK})",
     )
     bench.add_argument("--profile", action="store_true", help="where the time of a hop goes")
     bench.add_argument("--neighbours", action="store_true", help="the front end beside other libraries'")

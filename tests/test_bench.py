@@ -311,6 +311,12 @@ def test_the_table_is_narrow_and_tells_all() -> None:
     assert second.split()[-3:] == ["-", "2", "-"]
 
 
+def test_clients_that_sent_late_are_told_of() -> None:
+    sent_late = {"p50": 0.1, "p99": 1.5, "max": 9.0}
+    assert "p99 up to 1.5 ms" in table.in_words(made_facts([made_row(), made_row(sent_late_ms=sent_late)]))
+    assert "sent late" not in table.in_words(made_facts([made_row()]))
+
+
 @pytest.mark.parametrize(
     ("share", "told"), [(1.0, "100.00"), (0.99999, "99.99"), (0.9999, "99.99"), (0, "0.00")]
 )
@@ -482,13 +488,18 @@ def test_a_real_run_answers_every_block(tmp_path: Path) -> None:
 
 
 @linux
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "is_for_all"), [(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGTERM, False)]
+)
+def test_an_interrupted_run_leaves_nothing_behind(
+    tmp_path: Path, number: signal.Signals, is_for_all: bool
+) -> None:
+    """A terminal's Ctrl-C is for all processes, another program's signal for the first alone."""
     file = tmp_path / "bench.json"
     with started("--sessions", "2", "--blocks", "256", "--seconds", "60", "--json", str(file)) as process:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         assert wait_for(lambda: len(children.read_text().split()) == 2, WAIT_S)  # a server and a load
-        process.send_signal(number)
+        (os.killpg if is_for_all else os.kill)(process.pid, number)
         out, errors = process.communicate(timeout=WAIT_S)
     assert (process.returncode, out) == (130, "")
     assert errors.splitlines()[1:] == ["bassnet: interrupted"], errors

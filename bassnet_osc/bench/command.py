@@ -24,14 +24,13 @@ from bassnet_osc.bench.figures import is_on_time
 from bassnet_osc.bench.machine import facts
 from bassnet_osc.bench.measure import Case, measure
 from bassnet_osc.bench.search import most_on_time
+from bassnet_osc.bench.usual import BLOCKS, FIND_BLOCK, FIND_S, RATES, ROW_S, SESSIONS, listed
 from bassnet_osc.bundle import find
 from bassnet_osc.hello import MIN_BLOCK
 from bassnet_osc.resample import HIGHEST_RATE, LOWEST_RATE
-from bassnet_osc.spec import USUAL_RATE, BassNetError
+from bassnet_osc.spec import BassNetError
 from bassnet_osc.switchboard import MAX_SESSIONS
 
-SESSIONS, BLOCKS, RATES = (1, 4), (256, 480), (USUAL_RATE,)  # of the table, unless told otherwise
-ROW_S, FIND_S = 10.0, 60.0  # seconds of a row, and of one where sessions are looked for
 LEAST_S, MOST_S = 1.0, 86_400.0  # seconds that may be asked for: the server tells its state each second
 
 
@@ -64,7 +63,7 @@ class Wanted:
         if finds and arguments.sessions is not None:
             raise BassNetError("--find-sessions finds their number; got --sessions as well: leave one out")
         sessions = _numbers("--sessions", arguments.sessions, SESSIONS, 1, MAX_SESSIONS)
-        usual_blocks = BLOCKS[:1] if finds else BLOCKS
+        usual_blocks = (FIND_BLOCK,) if finds else BLOCKS
         blocks = _numbers("--blocks", arguments.blocks, usual_blocks, MIN_BLOCK, MAX_BLOCK)
         rates = _numbers("--rates", arguments.rates, RATES, LOWEST_RATE, HIGHEST_RATE)
         if finds and len(blocks) * len(rates) > 1:
@@ -190,6 +189,6 @@ def _numbers(
     if not all(word.isascii() and word.isdecimal() and lowest <= int(word[:9]) <= highest for word in words):
         raise BassNetError(
             f"{option} must be whole numbers from {lowest} to {highest} with commas between; got "
-            f"{text[:40]!r}: write {','.join(map(str, usual))}"
+            f"{text[:40]!r}: write {listed(usual)}"
         )
     return tuple(dict.fromkeys(map(int, words)))
