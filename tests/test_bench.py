@@ -508,7 +508,7 @@ def test_an_interrupted_run_leaves_nothing_behind(
 
 
 def test_a_server_that_fails_is_quoted() -> None:
-    with pytest.raises(BassNetError, match="the server failed: bassnet: model must be an installed name"):
+    with pytest.raises(BassNetError, match="ended with 2 and said: bassnet: model must be"):
         ServerProcess("nobody", "cpu").__enter__()
 
 

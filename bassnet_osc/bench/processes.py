@@ -67,7 +67,8 @@ class _Process:
     def failed(self) -> BassNetError:
         """What to raise where it did not do as it should."""
         last = (self.words().splitlines() or ["it said nothing"])[-1]
-        return BassNetError(f"the {self.name} failed: {last}")
+        code = self.process.poll()
+        return BassNetError(f"the {self.name} must not fail; it ended with {code} and said: {last}")
 
 
 class ServerProcess(_Process):
