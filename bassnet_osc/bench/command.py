@@ -172,11 +172,11 @@ def _keep(found: dict[str, Any], file: Path | None) -> None:
         parts.append(neighbours_in_words(found["neighbours"]))
     if not parts:
         return
-    print("\n\n".join(parts))
-    if file is not None:
+    if file is not None:  # before printing, which fails where nobody reads any more
         text = json.dumps(found, indent=1, allow_nan=False)
         with whole(file) as part:
             part.write_text(f"{text}\n")
+    print("\n\n".join(parts))
 
 
 def _numbers(
