@@ -2,10 +2,10 @@
 
     python -m export.fewer_bits groove-live
 
-int8: ONNX Runtime's static quantisation of the convolutions (QDQ, symmetric weights, a scale for each map),
-calibrated on half of the mix; float16: all of the graph. Prints for each form how long it takes beside float32
-in the same run, and what it does to the descriptors of the other half. Nothing is written: shipped bundles are
-float32.
+int8: ONNX Runtime's static quantisation of the convolutions (QDQ, a scale for each map of the weights),
+calibrated on half of the mix; float16: all of the graph. Prints for each form how long it takes beside
+float32 in the same run, and what it does to the descriptors of the other half. Nothing is written: shipped
+bundles are float32.
 
 Flow: bundle, onnxruntime.quantization -> fewer_bits.
 """
@@ -37,9 +37,10 @@ from bassnet_osc.spec import DECODER_Z, FACTORS, GRAPHS, BassNetError, Spec
 
 EVERY = 7  # frames between windows: not a divisor of any bar
 Halves = tuple[Any, Any]  # sessions of ONNX Runtime
+Run = tuple[list[float], list[list[Block]]]  # seconds and outputs of each window
 
 
-class Given(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
+class Given(CalibrationDataReader):
     """The inputs of a graph, one after the other."""
 
     def __init__(self, name: str, *inputs: Block) -> None:
@@ -105,8 +106,8 @@ def run(halves: Halves, mix: Block, z: Block) -> list[Block]:
 
 
 def compare(bundle: Bundle, folder: Path) -> list[tuple[str, float, float, float, float]]:
-    """Of each form: time beside float32 (median of ratios), share of frames with the same voiced f0 bin, and the
-    largest differences of level and onset.
+    """Of each form: time beside float32 (median of ratios), share of voiced frames with the same f0 bin, and
+    the largest differences of level and onset.
     """
     mix = windows(bundle)
     z = np.resize(np.array(list(bundle.z_places.values()), np.float32), (len(mix), 2))
@@ -120,18 +121,18 @@ def compare(bundle: Bundle, folder: Path) -> list[tuple[str, float, float, float
             started = time.perf_counter()
             told[form].append(run(sessions, row, place))
             took[form].append(time.perf_counter() - started)
-    return [_row(form, took[form], took["float32"], told[form], told["float32"], bundle.spec) for form in halves]
+    plain = took["float32"], told["float32"]
+    return [_row(form, (took[form], told[form]), plain, bundle.spec) for form in halves]
 
 
-def _row(
-    form: str, took: list[float], plain_took: list[float], told: Any, plain: Any, spec: Spec
-) -> tuple[str, float, float, float, float]:
-    ratio = statistics.median(a / b for a, b in zip(took, plain_took, strict=True))
-    f0, level, onset = (np.concatenate(outputs) for outputs in zip(*told, strict=True))
-    true_f0, true_level, true_onset = (np.concatenate(outputs) for outputs in zip(*plain, strict=True))
+def _row(form: str, heard: Run, plain: Run, spec: Spec) -> tuple[str, float, float, float, float]:
+    ratio = statistics.median(a / b for a, b in zip(heard[0], plain[0], strict=True))
+    f0, level, onset = (np.concatenate(outputs) for outputs in zip(*heard[1], strict=True))
+    true_f0, true_level, true_onset = (np.concatenate(outputs) for outputs in zip(*plain[1], strict=True))
     voiced = spec.descriptor.level_to_db(true_level) > spec.descriptor.gate_on_db
     same = (f0.argmax(axis=2) == true_f0.argmax(axis=2))[voiced].mean()
-    return form, ratio, float(same), float(abs(level - true_level).max()), float(abs(onset - true_onset).max())
+    off = [float(abs(a - b).max()) for a, b in ((level, true_level), (onset, true_onset))]
+    return form, ratio, float(same), off[0], off[1]
 
 
 def in_words(rows: Sequence[tuple[str, float, float, float, float]]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from fakes import WholeWindows
 from listen_songs import PROGRESSION, write_stems
 from songs import tiny
 
@@ -77,7 +78,7 @@ def test_onset_f1_is_a_mean_of_songs() -> None:
     assert mean_onset_f1([(half, TRUTH), (TRUTH, TRUTH), (rest, rest)]) == pytest.approx((2 / 3 + 1) / 2)
 
 
-class Fake:
+class Fake(WholeWindows):
     """A model whose every output depends on the whole window and on its row's z."""
 
     def __init__(self, spec: Spec) -> None:

@@ -14,10 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from bassnet_osc.bundle import Bundle
-from bassnet_osc.frames import Frames
 from bassnet_osc.latent import Z
-from bassnet_osc.notes import hz_to_pitch, notes_from_frames
-from bassnet_osc.spec import CqtSpec, Spec
+from bassnet_osc.spec import CqtSpec
 from training.listening import features, inferred, latents_of, steps
 from training.listening_songs import ListeningSong, find_songs, read_listening_song
 from training.metrics import PITCH_BINS
@@ -47,13 +45,6 @@ def read_with_z(path: Path, bundle: Bundle) -> tuple[ListeningSong, Z]:
     mu, _ = latents_of(song, features(song, bundle.spec), bundle)
     points = [inferred(song.segments, mu, i) for i in range(len(song.segments))]
     return song, steps(song.segments, points)
-
-
-def line_played(frames: Frames, spec: Spec, tuning: float) -> Line:
-    """What frames from 0 on play: their pitch, and the beginnings of the notes that they are heard as."""
-    rate = spec.cqt.frame_rate
-    onsets = [note.start_frame / rate for note in notes_from_frames(frames, spec)]
-    return Line(hz_to_pitch(frames.f0_hz) - tuning, np.array(onsets, np.float64), rate)
 
 
 def as_heard(line: Line, offset_s: float) -> Line:

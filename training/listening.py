@@ -121,9 +121,15 @@ def play(song: ListeningSong, bundle: Bundle, z: Z, first: int, after: int) -> t
     stream = Stream(bundle, cqt.sample_rate, lambda frame: z(frame + start))
     blocks = [stream.process(mix[i : i + BLOCK]) for i in range(0, len(mix), BLOCK)]
     frames = Frames.join([*blocks, stream.flush()])[: after - start]
-    onsets = [note.start_frame / cqt.frame_rate for note in notes_from_frames(frames, bundle.spec)]
-    line = Line(hz_to_pitch(frames.f0_hz) - song.tuning, np.array(onsets), cqt.frame_rate)
+    line = line_played(frames, bundle.spec, song.tuning)
     return line.part(first - start, after - start), frames[first - start :]
+
+
+def line_played(frames: Frames, spec: Spec, tuning: float) -> Line:
+    """What frames from 0 on play: their pitch, and the beginnings of the notes that they are heard as."""
+    rate = spec.cqt.frame_rate
+    onsets = [note.start_frame / rate for note in notes_from_frames(frames, spec)]
+    return Line(hz_to_pitch(frames.f0_hz) - tuning, np.array(onsets, np.float64), rate)
 
 
 def steps(segments: Sequence[Segment], points: Sequence[Point]) -> Z:

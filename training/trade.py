@@ -34,7 +34,6 @@ from training.attacks import (
     Pair,
     all_deviations,
     first_songs,
-    line_played,
     mean_onset_f1,
     percentile,
     pitch_accuracy,
@@ -44,7 +43,7 @@ from training.attacks import (
     whole_ms,
 )
 from training.listen import SECONDS
-from training.listening import LEAD_S, Point, excerpt
+from training.listening import LEAD_S, Point, excerpt, line_played
 from training.musical_fit import ONSET_WINDOW_S
 from training.tables import markdown
 from training.told import tell
@@ -138,8 +137,9 @@ def settings(spec: Spec) -> list[WindowSpec]:
 
 def newest_outputs(model: Model, windows: Block, z: Block, n: int) -> Block:
     """f0, level, onset side by side (rows, n, n_bins + 2), newest frames, of windows (rows, b, n_bins)."""
-    f0, level, onset = model.decode(windows, z)
-    return np.concatenate([f0, level[..., None], onset[..., None]], axis=2)[:, -n:]
+    used = range(windows.shape[1] - n, windows.shape[1])
+    f0, level, onset = model.decode_factors(model.factors(windows, used), z, used)
+    return np.concatenate([f0, level[..., None], onset[..., None]], axis=2)
 
 
 def calls_of(window: WindowSpec, n_frames: int, z: Z) -> list[Call]:
@@ -176,7 +176,12 @@ def added_up(spec: Spec, window: WindowSpec, outputs: Sequence[Block]) -> Frames
     """The frames that a stream makes of its windows' outputs (n, n_bins + 2), from w = -1 on."""
     descriptor, adding = spec.descriptor, OverlapAdd(spec, window)
     known = stand_in(0, np.nan, descriptor.level_floor_db, window.ahead, descriptor)
-    return Frames.join([known, *(adding.add(w - 1, out, descriptor)[0] for w, out in enumerate(outputs))])
+    return Frames.join(
+        [
+            known,
+            *(adding.add(w - 1, out[-len(window.used) :], descriptor)[0] for w, out in enumerate(outputs)),
+        ]
+    )
 
 
 def streamed(
