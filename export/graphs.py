@@ -1,8 +1,8 @@
 """What is exported: the graphs of a bundle as torch modules with the shapes of the format.
 
-frontend is training.cqt.Cqt itself. decoder and encoder take uncompressed windows (batch, b, n_bins), so the
-multi-resolution of training is the one of serving. Residual blocks are exported with their two pathways and
-batch normalisations folded into a single convolution, which is exact for a trained model.
+frontend is training.decimated_cqt.DecimatedCqt. decoder and encoder take uncompressed windows (batch, b,
+n_bins), so the multi-resolution of training is the one of serving. Residual blocks are exported with their
+two pathways and batch normalisations folded into a single convolution, which is exact for a trained model.
 
 factors and decoder_z are the decoder cut in two for the stream, with less to do: the mix is encoded once for
 all z that play to it, and only the finest channel is put out, which is all that the stream's taper covers.

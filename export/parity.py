@@ -30,28 +30,38 @@ def signals(spec: Spec) -> dict[str, Block]:
 
 
 @torch.no_grad()
+def frontend_parity(frontend: nn.Module, bundle: Bundle) -> dict[str, float]:
+    """Largest absolute difference of the frames over all signals."""
+    errors: dict[str, float] = {}
+    for audio in signals(bundle.spec).values():
+        _compare(errors, FRONTEND, (frontend(torch.from_numpy(audio)[None])[0],), (bundle.frontend(audio),))
+    return errors
+
+
+@torch.no_grad()
 def parity(frontend: nn.Module, decoder: nn.Module, encoder: nn.Module, bundle: Bundle) -> dict[str, float]:
     """Largest absolute difference of each output over all signals and some z."""
-    errors: dict[str, float] = {}
-
-    def compare(graph: str, expected: tuple[Tensor, ...], got: tuple[Block, ...]) -> None:
-        for name, a, b in zip(GRAPHS[graph][1], expected, got, strict=True):
-            error = np.abs(a.numpy() - b).max()
-            errors[name] = float(np.maximum(errors.get(name, 0.0), error))  # unlike max, keeps a NaN
-
+    errors = frontend_parity(frontend, bundle)
     model, used, rng = bundle.spec.model, bundle.spec.window.used, np.random.default_rng(0)
     z = rng.uniform(-model.z_limit, model.z_limit, (4, model.latent_dim)).astype(np.float32)
     for audio in signals(bundle.spec).values():
-        mix = frontend(torch.from_numpy(audio)[None])
-        compare(FRONTEND, (mix[0],), (bundle.frontend(audio),))
-        windows = mix.repeat(len(z), 1, 1)
+        windows = frontend(torch.from_numpy(audio)[None]).repeat(len(z), 1, 1)
         given, bass = windows.numpy(), windows.flip(1)
         expected = decoder(windows, torch.from_numpy(z))
-        compare(DECODER, expected, bundle.decode(given, z))
+        _compare(errors, DECODER, expected, bundle.decode(given, z))
         played = tuple(output[:, used.start : used.stop] for output in expected)
-        compare(DECODER_Z, played, bundle.decode_factors(bundle.factors(given, used), z, used))
-        compare(ENCODER, encoder(windows, bass), bundle.encode(given, bass.numpy()))
+        _compare(errors, DECODER_Z, played, bundle.decode_factors(bundle.factors(given, used), z, used))
+        _compare(errors, ENCODER, encoder(windows, bass), bundle.encode(given, bass.numpy()))
     return errors
+
+
+def _compare(
+    errors: dict[str, float], graph: str, expected: tuple[Tensor, ...], got: tuple[Block, ...]
+) -> None:
+    """Raises each output's error to its largest difference."""
+    for name, a, b in zip(GRAPHS[graph][1], expected, got, strict=True):
+        error = np.abs(a.numpy() - b).max()
+        errors[name] = float(np.maximum(errors.get(name, 0.0), error))  # unlike max, keeps a NaN
 
 
 def report(errors: dict[str, float]) -> str:

@@ -46,9 +46,9 @@ from export.graphs import (
     probe_spec,
 )
 from export.parity import ParityError, check, parity, report
-from export.small_kernels import shrink_kernels
 from training.checkpoint import load_model
 from training.cqt import Cqt
+from training.decimated_cqt import DecimatedCqt
 from training.folders import replace_folder
 from training.model import VGAE
 
@@ -77,7 +77,6 @@ def write_graph(module: nn.Module, example: tuple[torch.Tensor, ...], path: Path
             dynamo=False,
         )
     graph = onnx.load(path)
-    shrink_kernels(graph)
     for key, value in (("spec", spec.to_json()), ("format", str(FORMAT))):
         graph.metadata_props.add(key=key, value=value)
     onnx.save(graph, path)
@@ -103,14 +102,13 @@ def write_bundle(
     out = out.resolve()  # where a link leads, and . has a name
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    frontend = Cqt(spec.cqt).eval()
     try:
-        _write_graphs(partial, spec, frontend, decoder, encoder)
+        _write_graphs(partial, spec, decoder, encoder)
         if halves:
             write_halves(partial, spec, halves)
         _write_card(partial, out.name, spec, card)
         partial.chmod(0o755)  # mkdtemp's folders are closed to others
-        errors = parity(frontend, decoder, encoder, Bundle(partial, provider="cpu"))
+        errors = parity(Cqt(spec.cqt).eval(), decoder, encoder, Bundle(partial, provider="cpu"))
         check(errors)
         replace_folder(partial, out)
     finally:
@@ -118,14 +116,17 @@ def write_bundle(
     return errors
 
 
-def _write_graphs(
-    folder: Path, spec: Spec, frontend: nn.Module, decoder: nn.Module, encoder: nn.Module
-) -> None:
+def write_frontend(folder: Path, spec: Spec) -> None:
+    """Exports the front end: the decimated form, which parity then compares with the plain one."""
     cqt = spec.cqt
-    window = torch.rand(2, spec.window.window_frames, cqt.n_bins)
     audio = torch.rand(2, cqt.left + cqt.right + 3 * cqt.hop_length)
+    write_graph(DecimatedCqt(cqt), (audio,), folder / FRONTEND, spec)
+
+
+def _write_graphs(folder: Path, spec: Spec, decoder: nn.Module, encoder: nn.Module) -> None:
+    window = torch.rand(2, spec.window.window_frames, spec.cqt.n_bins)
     z = torch.zeros(2, spec.model.latent_dim)
-    write_graph(frontend, (audio,), folder / FRONTEND, spec)
+    write_frontend(folder, spec)
     write_graph(decoder, (window, z), folder / DECODER, spec)
     write_graph(encoder, (window, window), folder / ENCODER, spec)
 
