@@ -461,9 +461,16 @@ def started(*words: str) -> subprocess.Popen[str]:
 
 
 def assert_alone(process: subprocess.Popen[str]) -> None:
-    """Nothing that it started is left."""
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
+    """Nothing that it started is left: a load that was just being started ends with its closed input."""
+
+    def is_alone() -> bool:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    assert wait_for(is_alone, WAIT_S)
 
 
 @linux
