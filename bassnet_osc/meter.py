@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from bassnet_osc.voice import Voice
 
-N_MEASURED = 1000  # inferences that the percentiles look back on
+N_MEASURED = 5000  # inferences that the percentiles look back on: 100 s of one session
 LOAD_SPAN = 1.0  # seconds that the load looks back on
 COST_MEMORY = 0.9  # of what decoding a row is expected to take, how much is remembered at each batch
 GREEDY = 1.25  # times what voices have on average, from which one comes after the others
@@ -37,6 +37,8 @@ class Measured:
     load: float
     queue: int = 0
     saving: int = 0
+    p9999_ms: float = 0.0
+    max_ms: float = 0.0
 
 
 class Meter:
@@ -91,5 +93,7 @@ class Meter:
         """Over the last N_MEASURED inferences and LOAD_SPAN seconds."""
         load = self.load(now)
         with self._lock:
-            p50, p95, p99 = np.percentile(list(self._inference_ms) or [0.0], [50, 95, 99])
-        return Measured(float(p50), float(p95), float(p99), load, queue, saving)
+            times = np.array(self._inference_ms or [0.0])
+        p50, p95, p99, p9999 = np.percentile(times, [50, 95, 99, 99.99])
+        last = float(p9999), float(times.max())
+        return Measured(float(p50), float(p95), float(p99), load, queue, saving, *last)

@@ -36,7 +36,7 @@ def report(n_sessions: int = 1, **changes: Any) -> dict[str, Any]:
         "model": "groove-live",
         "provider": "CPUExecutionProvider",
         "uptime_s": 3723.4,
-        "inference_ms": {"p50": 3.1, "p95": 4.0, "p99": 5.2},
+        "inference_ms": {"p50": 3.1, "p95": 4.0, "p99": 5.2, "p99.99": 6.0, "max": 6.1},
         "load": 0.13,
         "queue": 8,
         "saving": 0,

@@ -3,7 +3,7 @@
 Flow: command -> measure -> ServerProcess, LoadProcess -> figures, report -> a row of plain values.
 
 A fresh server for each row, so that neither its memory nor its times are those of the row before. Its times
-of inference are of its last 1000, which may reach back into the warm-up.
+of inference are of its last 5000, which may reach back into the warm-up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rows for people: plain text in columns, 120 characters wide at most.
+"""The rows for people: plain text in columns, 132 characters wide at most.
 
 Flow: rows (measure), facts (machine) -> table -> the terminal. Pure.
 """
@@ -54,6 +54,8 @@ COLUMNS: tuple[tuple[str, str, int, Callable[[Row], str]], ...] = (
     ("inference, ms", "p50", 5, lambda row: ms(row["inference_ms"]["p50"])),
     ("", "p95", 5, lambda row: ms(row["inference_ms"]["p95"])),
     ("", "p99", 5, lambda row: ms(row["inference_ms"]["p99"])),
+    ("", "p99.99", 6, lambda row: ms(row["inference_ms"]["p99.99"])),
+    ("", "max", 5, lambda row: ms(row["inference_ms"]["max"])),
     ("on", "time %", 6, lambda row: share(row["on_time"])),
     ("", "late", 5, lambda row: str(row["late"])),
     ("seen", "late", 5, lambda row: str(row["late_seen"])),
