@@ -14,7 +14,7 @@ from bassnet_osc.bench import usual
 from bassnet_osc.bundle import DEFAULT, DEFAULT_FOR_FILES
 from bassnet_osc.providers import PROVIDERS
 from bassnet_osc.sound import DEFAULT_SOUND, PARAMS
-from bassnet_osc.spec import HOST, PORT, QUERY_PORT
+from bassnet_osc.spec import BLOCK_SIZE, HOST, PORT, QUERY_PORT
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_replay(commands)
     _add_demo(commands)
     _add_models(commands)
+    _add_devices(commands)
     _add_status(commands)
     _add_doctor(commands)
     _add_bench(commands)
@@ -49,6 +50,19 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=[],
         metavar="IP",
         help="another machine that is heard, one option each; needed when --host is not this machine's own",
+    )
+    serve.add_argument(
+        "--device",
+        metavar="IN,OUT",
+        help="play to this sound card as well, steered over OSC: indices or parts of names, see `bassnet "
+        "devices`, one for both, or `default` (extra: device)",
+    )
+    serve.add_argument(
+        "--block",
+        type=int,
+        default=BLOCK_SIZE,
+        metavar="SAMPLES",
+        help="samples that the sound card gives and takes at a time, 16 to 1024 (default: %(default)s)",
     )
     _add_sound(serve)
     serve.add_argument(
@@ -193,6 +207,10 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     commands.add_parser("models", help="list what is installed")
+
+
+def _add_devices(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    commands.add_parser("devices", help="list the sound cards that `serve --device` may play to")
 
 
 def _add_sound(command: argparse.ArgumentParser) -> None:

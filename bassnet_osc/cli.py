@@ -1,4 +1,4 @@
-"""The command line: bassnet serve | render | replay | demo | models | status | doctor | bench.
+"""The command line: bassnet serve | render | replay | demo | models | devices | status | doctor | bench.
 
 Flow: arguments -> cli -> server, render, demo_run, bundle, imported after parsing, so help comes at once.
 """
@@ -10,7 +10,7 @@ import contextlib
 import math
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bassnet_osc.arguments import parse
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from bassnet_osc.bundle import Bundle
     from bassnet_osc.live_table import LiveTable
-    from bassnet_osc.server import Options
+    from bassnet_osc.server import Options, Running
 
 EXIT_SICK, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -61,7 +61,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     from bassnet_osc.bundle import Bundle
     from bassnet_osc.report import report
     from bassnet_osc.runtimes import shadow_warning
-    from bassnet_osc.server import Running, run
+    from bassnet_osc.server import run
 
     is_live = sys.stdout.isatty() and not arguments.json_log
     table = _live_table(lambda: report(running[0].board)) if is_live else None
@@ -72,7 +72,8 @@ def _serve(arguments: argparse.Namespace) -> None:
     running: list[Running] = []
 
     def announce(ready: Running) -> None:
-        print(f"{_ledger(bundle)}\nlistening on {ready.host}:{ready.port}, Ctrl-C ends it", flush=True)
+        print(_ledger(bundle) + _card_ledger(ready))
+        print(f"listening on {ready.host}:{ready.port}, Ctrl-C ends it", flush=True)
         running.append(ready)
 
     def draw() -> None:
@@ -96,6 +97,8 @@ def _options(arguments: argparse.Namespace) -> Options:
         query_port=arguments.oscquery,
         announce=arguments.announce,
         log=arguments.log,
+        device=arguments.device,
+        block_size=arguments.block,
     )
 
 
@@ -127,15 +130,36 @@ def _ledger(bundle: Bundle) -> str:
 
     stream = Stream(bundle, USUAL_RATE, lambda frame: (0.0, 0.0))
     total_ms = 1e3 * stream.latency_samples / USUAL_RATE
-    rows = [*stream.latency_parts.items(), ("together", total_ms)]
-    return "\n".join(
-        [
-            f"model {bundle.name} on {bundle.provider}",
-            bundle.runs_on.line,
-            f"latency at {USUAL_RATE} Hz, transport and computing apart:",
-        ]
-        + [f"  {part:<10}{ms:8.2f} ms {ms * USUAL_RATE / 1e3:8.0f} samples" for part, ms in rows]
+    return (
+        f"model {bundle.name} on {bundle.provider}\n{bundle.runs_on.line}\n"
+        f"latency at {USUAL_RATE} Hz, transport and computing apart:\n"
+        + _rows([*stream.latency_parts.items(), ("together", total_ms)], USUAL_RATE)
     )
+
+
+def _card_ledger(ready: Running) -> str:
+    """Where there is a sound card: the offset between what it hears and what it is given to play."""
+    from bassnet_osc.device import SOURCE
+
+    device = ready.board.device
+    if device is None:
+        return ""
+    latency, rate, card = (
+        ready.board.sessions[SOURCE].voice.latency_samples,
+        device.sample_rate,
+        device.of_card,
+    )
+    parts = {"offset": latency, "ring": device.ring_samples, "together": latency + device.ring_samples}
+    return (
+        f"\nsound card {card['input']} -> {card['output']}, blocks of {device.block_size}, at {rate} Hz:\n"
+        f"{_rows([(part, 1e3 * n / rate) for part, n in parts.items()], rate)}\n"
+        f"  beside its own, as it says: {card['input_ms']:.2f} ms in, {card['output_ms']:.2f} ms out"
+    )
+
+
+def _rows(parts: Iterable[tuple[str, float]], rate: int) -> str:
+    """Parts of a latency in ms, below one another."""
+    return "\n".join(f"  {part:<10}{ms:8.2f} ms {ms * rate / 1e3:8.0f} samples" for part, ms in parts)
 
 
 def _render(arguments: argparse.Namespace) -> None:
@@ -184,9 +208,19 @@ def _models(_: argparse.Namespace) -> None:
         told = [f"{1e3 * n / rate:.1f} ms ({n})" for n, rate in zip(samples, rates, strict=True)]
         places = "; ".join(f"{place} {x:.2f},{y:.2f}" for place, (x, y) in bundle.z_places.items())
         rows.append((name, preset, *told, places, str(card["trained_on"]), str(card["licence"])))
+    _print_columns(rows)
+
+
+def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _devices(_: argparse.Namespace) -> None:
+    from bassnet_osc.sound_card import listing
+
+    _print_columns(listing())
 
 
 def _replay(arguments: argparse.Namespace) -> None:
@@ -236,6 +270,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "replay": _replay,
     "demo": _demo,
     "models": _models,
+    "devices": _devices,
     "status": _status,
     "doctor": _doctor,
     "bench": _bench,

@@ -64,9 +64,30 @@ def head(report: Report) -> list[str]:
     ]
     if report["saving"]:
         lines.append(f"saving: {SAVING[report['saving']]}")
+    if device := report.get("device"):
+        lines += _of_device(device)
     if report["sessions"]:
         return [*lines, f"parts of an offset: {' + '.join(_parts(report['sessions']))}", ""]
     return [*lines, ""] if report.get("more_sessions") else [*lines, "", NO_SESSIONS]
+
+
+def _of_device(device: Report) -> list[str]:
+    """The sound card: what plays into what, its ring on top of the session's offset, what it has lost."""
+    ring_ms = 1e3 * device["ring_samples"] / device["sample_rate"]
+    return [
+        f"sound card {plain(device['input'])} -> {plain(device['output'])}: ring {ring_ms:.1f} ms, "
+        f"its own {device['input_ms']:.1f} + {device['output_ms']:.1f} ms",
+        f"sound card: {losses(device)}",
+    ]
+
+
+def losses(device: Report) -> str:
+    """What a sound card has lost, for people."""
+    return (
+        f"of {device['callbacks']} callbacks {device['input_overflows']} lost input, "
+        f"{device['output_underflows']} came after a gap, {device['missed']} had no bass in time; "
+        f"{device['skipped']} blocks skipped"
+    )
 
 
 def table(report: Report, width: int, height: int, layouts: Sequence[tuple[Column, ...]]) -> list[str]:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from bassnet_osc.addresses import ADDRESSES
 from bassnet_osc.datagrams_windows import ignore_resets
+from bassnet_osc.device import SOURCE, Device
 from bassnet_osc.engine import Engine, Post
 from bassnet_osc.hello import check_target
 from bassnet_osc.latent import LiveZ
@@ -31,11 +32,12 @@ from bassnet_osc.session import MakeVoice
 from bassnet_osc.session_log import SessionLog
 from bassnet_osc.shelf import Shelf
 from bassnet_osc.sound import DEFAULT_SOUND, Sound
-from bassnet_osc.spec import HOST, PORT, RECEIVE_BUFFER, USUAL_RATE, BassNetError
+from bassnet_osc.sound_card import SoundCard
+from bassnet_osc.spec import BLOCK_SIZE, HOST, PORT, RECEIVE_BUFFER, USUAL_RATE, BassNetError
 from bassnet_osc.switchboard import FADE_OUT, Switchboard
 from bassnet_osc.voice import Voice
 from bassnet_osc.voices import target_samples, voice_maker
-from bassnet_osc.watch import Watch
+from bassnet_osc.watch import EVERY, Watch
 
 if TYPE_CHECKING:
     from bassnet_osc.bundle import Bundle
@@ -56,7 +58,8 @@ class Options:
     Port 0 is any free one; `allow` names the other machines (IP addresses) that are heard; `midi_port` is one
     that every session plays its notes on; `latency_target_ms` is what every offset is padded to;
     `query_port` is OSCQuery's (None: off), `announce` tells the network of it; `log` is a file for all that
-    decides what is played.
+    decides what is played; `device` names a sound card (None: none) which gives `block_size` samples at
+    a time.
     """
 
     host: str = HOST
@@ -68,6 +71,8 @@ class Options:
     query_port: int | None = None
     announce: bool = False
     log: Path | None = None
+    device: str | None = None
+    block_size: int = BLOCK_SIZE
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,8 @@ def run(
 ) -> None:
     """Serves until Ctrl-C, SIGTERM or `Running.stop`. `on_ready` is called once the model is warm.
 
-    Raises BassNetError where a port cannot be had, where others reach it and nobody is allowed, and for a
-    latency that the model does not keep.
+    Raises BassNetError where a port or the sound card cannot be had, where others reach it and nobody is
+    allowed, for a latency that the model does not keep, and when the sound card is lost.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     target_ms = options.latency_target_ms
@@ -120,13 +125,14 @@ def run(
         ends.enter_context(contextlib.suppress(KeyboardInterrupt))  # where the loop cannot handle signals
         # First of all: a server that cannot have its port leaves no log behind, and moves none.
         listening = ends.enter_context(bind(options.host, options.port, needs_list=not allowed))
+        card = SoundCard.find(options.device, options.block_size) if options.device else None
         midi = (
             ends.enter_context(MidiPort.open(options.midi_port, bundle.spec)) if options.midi_port else None
         )
         session_log = ends.enter_context(SessionLog(options.log)) if options.log else None
         make_voice = voice_maker(options.sound, midi, target_ms, session_log)
         make_shelf = partial(Shelf, bundle, provider)
-        asyncio.run(serve(listening, make_shelf, make_voice, options, on_ready, each_second))
+        asyncio.run(serve(listening, make_shelf, make_voice, options, on_ready, each_second, card))
 
 
 async def serve(
@@ -136,18 +142,22 @@ async def serve(
     options: Options,
     on_ready: Callable[[Running], None],
     each_second: Callable[[], None] = lambda: None,
+    card: SoundCard | None = None,
 ) -> None:
-    """As `run`, inside a loop, with a socket, models and voices of the caller's making."""
+    """As `run`, inside a loop, with a socket, models, voices and a sound card of the caller's making."""
     loop = asyncio.get_running_loop()
     stop, warm = asyncio.Event(), loop.create_future()
     allowed = allow_list(options.allow)
     transport, door = await loop.create_datagram_endpoint(lambda: Door(allowed), sock=listening)
     engine, shelf = Engine(loop.call_soon_threadsafe, loop.time), make_shelf(loop.call_soon_threadsafe)
+    device = Device(card.sample_rate, card.block_size, loop.call_soon_threadsafe) if card else None
+    send = device.beside(transport.sendto) if device else transport.sendto
     board = door.board = Switchboard(
-        ADDRESSES, shelf, make_voice, engine, transport.sendto, loop, wall_time=time.time
+        ADDRESSES, shelf, make_voice, engine, send, loop, wall_time=time.time, device=device
     )
     Watch(board, loop, each_second)
     _stop_on_signals(loop, stop)
+    ends = contextlib.ExitStack()
     try:
         engine.start(shelf.default.warm_up, warm.set_result)
         await _first(warm, stop)
@@ -157,10 +167,14 @@ async def serve(
             board.become("ready")
             address, free_port = transport.get_extra_info("sockname")
             async with _queries(board, address, free_port, options, allowed):
+                if card and device:
+                    device.open(lambda datagram: board.receive(datagram, SOURCE))
+                    device.of_card = ends.enter_context(card.play(device.callback))
                 on_ready(Running(address, free_port, board, partial(_stop_soon, loop, stop)))
-                await stop.wait()
+                await _stopped(stop, device)
     finally:
         await _end(board)
+        ends.close()  # the sound card plays the fade
         engine.stop()
         transport.close()
 
@@ -173,6 +187,17 @@ def _queries(
     from bassnet_osc.query_door import open_queries  # and its libraries: only where they are wanted
 
     return open_queries(board, host, port, options.query_port, allowed, options.announce)
+
+
+async def _stopped(stop: asyncio.Event, device: Device | None) -> None:
+    """Waits for the order to stop; BassNetError where the sound card is lost before."""
+    if device is None:
+        await stop.wait()
+        return
+    while not stop.is_set():
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(stop.wait(), EVERY)
+        device.every_second()
 
 
 async def _end(board: Switchboard) -> None:

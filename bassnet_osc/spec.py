@@ -22,6 +22,7 @@ HOST, PORT = "127.0.0.1", 7770  # where a server listens unless told otherwise
 QUERY_PORT = 7780  # of OSCQuery, TCP
 MAX_ROWS = 8  # windows that are decoded in one call, at most: ONNX Runtime keeps the memory of the largest
 USUAL_RATE = 48_000  # Hz: the sample rate for which latencies are told
+BLOCK_SIZE = 256  # samples that a sound card gives and takes at a time, unless told otherwise
 RECEIVE_BUFFER = 1 << 20  # bytes: the usual default holds only 48 blocks of 512
 
 A4_HZ, A4_PITCH = 440.0, 69  # tuning: MIDI pitch 69

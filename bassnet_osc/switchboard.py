@@ -22,6 +22,7 @@ from bassnet_osc.session import MakeVoice, Model, Session, Source
 from bassnet_osc.spec import BassNetError
 
 if TYPE_CHECKING:
+    from bassnet_osc.device import Device
     from bassnet_osc.engine import Engine
 
 TO = "/bassnet/to/"  # before a client's name
@@ -64,8 +65,9 @@ class Switchboard:
         loop: Loop,
         max_sessions: int = MAX_SESSIONS,
         wall_time: Callable[[], float] = lambda: 0.0,
+        device: Device | None = None,
     ) -> None:
-        """`wall_time` is the clock of time tags, in Unix seconds."""
+        """`wall_time` is the clock of time tags, in Unix seconds; `device` is a client in this process."""
         self.state, self.reason = "loading", "the model warms up"
         self.refusals = Refusals(send)
         self.register = Register(make_voice, loop.time, self._ended, max_sessions)
@@ -73,6 +75,7 @@ class Switchboard:
         self.engine = engine
         self.send = send
         self.shelf = shelf
+        self.device = device
         self._addresses = addresses
         self._wall_time = wall_time
         controls = [name.encode() + b"\0" for name, address in addresses.items() if address.is_control]
