@@ -1,7 +1,7 @@
 """The sound card as a client of the server in its own process: named `device`, and steered like any other.
 
-Flow: sound card -> callback -> ring -> pump -> /bassnet/audio/in -> switchboard -> /bassnet/audio/out -> heed ->
-ring -> callback -> sound card. Pure: the card's thread calls `callback`, the server's loop all else. The
+Flow: sound card -> callback -> ring -> pump -> /bassnet/audio/in -> switchboard -> /bassnet/audio/out -> heed
+-> ring -> callback -> sound card. Pure: the card's thread calls `callback`, the server's loop all else. The
 callback copies and returns: it neither computes nor waits.
 """
 
