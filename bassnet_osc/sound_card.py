@@ -6,7 +6,9 @@ Flow: cli -> sound_card -> sounddevice; server -> SoundCard.play -> device's cal
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,7 @@ DEFAULT = "default"  # in place of a name or an index
 # The first ones of a device: PulseAudio's and ALSA's own claim 32 and more, of which most would be empty and
 # the mean all but silent.
 MAX_CHANNELS = 2
+CLOSE_S = 2.0  # seconds that PortAudio has to close a stream
 
 
 def listing() -> list[tuple[str, ...]]:
@@ -70,7 +73,8 @@ class SoundCard:
                 f"--block must be {MIN_BLOCK} to {MAX_BLOCK} samples; got {block_size}: take one between"
             )
         sd = _sounddevice()
-        names = [word.strip() for word in words.split(",")]
+        is_name = any(words == device["name"] for device in sd.query_devices())  # ALSA's have commas
+        names = [words] if is_name else [word.strip() for word in words.split(",")]
         if len(names) > 2 or not all(names):
             raise BassNetError(
                 f"--device must be IN,OUT or one device for both; got {words!r}: of a name with a comma, "
@@ -98,7 +102,7 @@ class SoundCard:
             )
         for kind, device, n_channels in zip(SIDES, self.devices, self.channels, strict=True):
             check = getattr(sd, f"check_{kind}_settings")
-            with self._told(sd):
+            with self._refusals(sd):
                 check(device=device, channels=n_channels, dtype="float32", samplerate=self.sample_rate)
 
     @contextlib.contextmanager
@@ -109,7 +113,7 @@ class SoundCard:
         """
         sd = _sounddevice()
         with contextlib.ExitStack() as ends:
-            with self._told(sd):
+            with self._refusals(sd):
                 stream = sd.Stream(
                     samplerate=self.sample_rate,
                     blocksize=self.block_size,
@@ -119,7 +123,7 @@ class SoundCard:
                     latency="low",
                     callback=callback,
                 )
-                ends.callback(stream.close)  # and not `stop`, which waits for a card that may be gone
+                ends.callback(_close, sd, stream)
                 stream.start()
             input_s, output_s = stream.latency
             yield {
@@ -130,7 +134,7 @@ class SoundCard:
             }
 
     @contextlib.contextmanager
-    def _told(self, sd: Any) -> Iterator[None]:
+    def _refusals(self, sd: Any) -> Iterator[None]:
         """Turns PortAudio's refusals into ours."""
         try:
             yield
@@ -139,6 +143,15 @@ class SoundCard:
                 f"--device must be two devices of one host API, free and at one rate; got {self.names[0]!r} "
                 f"and {self.names[1]!r} at {self.sample_rate} Hz ({_one_line(error)}): see `bassnet devices`"
             ) from None
+
+
+def _close(sd: Any, stream: Any) -> None:
+    """Ends the stream, at once; PortAudio may wait for a lost card for ever, and is left alone then."""
+    closing = threading.Thread(target=stream.close, name="sound card's end", daemon=True)
+    closing.start()
+    closing.join(CLOSE_S)
+    if closing.is_alive():
+        atexit.unregister(sd._exit_handler)  # which would wait in its turn, and no command ended then
 
 
 def _device(sd: Any, name: str, kind: str) -> Any:

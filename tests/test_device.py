@@ -138,7 +138,7 @@ def test_a_late_answer_is_concealed_and_shifts_nothing(rng: np.random.Generator)
     wrong = np.flatnonzero(bass != expected)
     assert set(bass[wrong]) == {-1.0}  # concealed by the voice, not by silence
     ring_blocks = studio.device.ring_samples // 256
-    # The hearing of the blocks from 20 on is put off to the 35th, and the answers of the first are not due yet.
+    # The blocks from 20 on are heard with the 35th.
     assert 20 * 256 + studio.device.ring_samples <= wrong[0]
     assert wrong[-1] < (36 + ring_blocks) * 256 + LATENCY
     counters = studio.board.sessions[SOURCE].counters
