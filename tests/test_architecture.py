@@ -121,7 +121,7 @@ def test_no_runtime_module_loads_torch() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [[]] + [[name] for name in "serve render replay demo models devices status doctor bench".split()],
+    [[]] + [[name] for name in ["serve", "render", "replay", "demo", "models", "devices", "status", "doctor", "bench"]],
 )
 def test_every_command_explains_itself(command: list[str]) -> None:
     run = subprocess.run(
