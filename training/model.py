@@ -48,7 +48,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, n_in, T, F) -> (B, n_out, T, F)"""
-        return F.relu(self.conv_norm(self.conv(x)) + self.skip_norm(self.skip(x)))
+        return F.relu_(self.conv_norm(self.conv(x)).add_(self.skip_norm(self.skip(x))))
 
 
 class TransposedBlock(nn.Module):
@@ -123,11 +123,13 @@ class Harmonics(nn.Conv2d):
         tap = at[:, None] - at + n_taps // 2  # from semitone (row) to semitone (column)
         inside = (tap >= 0) & (tap < n_taps)
         matrix = self.weight[:, :, 0, tap.clamp(0, n_taps - 1)] * inside  # (n_out, n_in, row, column)
-        matrix = matrix.permute(1, 2, 0, 3).flatten(2).flatten(0, 1)
-        rows = h.unflatten(3, (n_semitones, step)).permute(0, 2, 4, 1, 3).reshape(-1, n_in * n_semitones)
-        out = (rows @ matrix).view(n_batch, n_time, step, self.out_channels, n_semitones)
+        matrix = matrix.permute(2, 1, 3, 0).flatten(2).flatten(0, 1)
+        # Maps last, as the convolutions have them: both copies and those of the gradients move whole steps.
+        rows = h.permute(0, 2, 3, 1).unflatten(2, (n_semitones, step)).transpose(2, 3)
+        out = rows.reshape(-1, n_semitones * n_in) @ matrix
         assert self.bias is not None
-        return out.permute(0, 3, 1, 4, 2).flatten(3) + self.bias.view(-1, 1, 1)
+        out = out.view(n_batch, n_time, step, n_semitones, self.out_channels).transpose(2, 3) + self.bias
+        return out.flatten(2, 3).permute(0, 3, 1, 2)
 
 
 class Heads(nn.Module):
@@ -213,7 +215,9 @@ class VGAE(nn.Module):
     def encode_factors(self, x_factors: Tensor, y_factors: Tensor) -> tuple[Tensor, Tensor]:
         """The same from factors (B, M, T, F) that are at hand."""
         with torch.autocast(x_factors.device.type, enabled=False):  # products and the latent in float32
-            pooled = (x_factors.float() * y_factors.float()).mean(dim=(2, 3))  # (B, M)
+            # Maps last, so that the gradient is as the convolutions have it.
+            x_maps, y_maps = x_factors.permute(0, 2, 3, 1), y_factors.permute(0, 2, 3, 1)
+            pooled = (x_maps.float() * y_maps.float()).mean(dim=(1, 2))  # (B, M)
             mu, log_var = self.enc_z(pooled).chunk(2, dim=1)
         return mu, log_var
 
