@@ -179,6 +179,8 @@ def transpose(windows: Windows, bins: npt.NDArray[np.int64]) -> None:
     What leaves the range of the bins is lost; what enters it is silent. For constant-Q kernels this is what
     transposed audio gives; variable-Q ones are wider at low pitches, so there it is near it.
     """
+    if not bins.any():
+        return
     n_bins = windows.mix.shape[-1]
     shift = torch.from_numpy(bins)[:, None, None]
     source = torch.arange(n_bins) - shift
@@ -203,6 +205,8 @@ def lengthen_onsets(windows: Windows, n_frames: int) -> None:
 
 def silence(windows: Windows, which: npt.NDArray[np.bool_]) -> None:
     """Makes some windows silent, mix and bass, in place."""
+    if not which.any():
+        return
     rows = torch.from_numpy(which)
     for tensor in (windows.mix, windows.bass, windows.level, windows.onset):
         tensor[rows] = 0

@@ -63,7 +63,9 @@ class Run:
         # Channels last: the convolutions run nearly twice as fast on CPUs.
         self.model = VGAE(spec).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective: nn.Module = Objective(self.model, config.cross)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=config.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), weight_decay=config.weight_decay, fused=True
+        )
         # Before any other process is there: they will find the features.
         self.songs = load_songs(Path(config.data) / "train", spec)
         validation = load_songs(Path(config.data) / "validation", spec)
