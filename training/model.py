@@ -119,10 +119,10 @@ class Harmonics(nn.Conv2d):
         """(B, n_in, T, F) -> (B, n_out, T, F); F is a whole number of semitones"""
         (n_batch, n_in, n_time, n_bins), step = h.shape, self.dilation[1]
         n_semitones, n_taps = n_bins // step, self.kernel_size[1]
-        at = torch.arange(n_semitones, device=h.device)
-        tap = at[:, None] - at + n_taps // 2  # from semitone (row) to semitone (column)
-        inside = (tap >= 0) & (tap < n_taps)
-        matrix = self.weight[:, :, 0, tap.clamp(0, n_taps - 1)] * inside  # (n_out, n_in, row, column)
+        # From semitone (row) to semitone (column) leads tap row - column + n_taps // 2: each row of taps,
+        # reversed, is the one above it moved by one.
+        around = F.pad(self.weight[:, :, 0].flip(2), (n_semitones - 1 - n_taps // 2,) * 2)
+        matrix = around.unfold(2, n_semitones, 1).flip(2)  # (n_out, n_in, row, column)
         matrix = matrix.permute(2, 1, 3, 0).flatten(2).flatten(0, 1)
         # Maps last, as the convolutions have them: both copies and those of the gradients move whole steps.
         rows = h.permute(0, 2, 3, 1).unflatten(2, (n_semitones, step)).transpose(2, 3)
