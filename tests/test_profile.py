@@ -62,9 +62,9 @@ def test_the_slowest_is_that_of_the_recipe_and_not_of_once() -> None:
 
 def test_every_stage_of_a_tiny_pipeline(tmp_path: Path) -> None:
     """From audio to a bundle: each stage takes time, phases follow one another, the songs stay as they are."""
-    data = write_data(tmp_path / "data", n_train=6, n_validation=6, n_test=6)
+    data = write_data(tmp_path / "data", n_train=10, n_validation=10, n_test=10)
     before = sorted(data.rglob("*"))
-    rows = profile.profile(config(data, tmp_path / "run"), SPEC, n_songs=5, n_steps=2)
+    rows = profile.profile(config(data, tmp_path / "run"), SPEC, n_songs=10, n_steps=2)
     assert sorted(data.rglob("*")) == before and not (tmp_path / "run").exists()
     stages = {(row.phase, row.stage) for row in rows}
     for phase, calls in (("features", profile.FEATURES), ("step", profile.STEP), ("export", profile.EXPORT)):
