@@ -174,6 +174,15 @@ def test_transposition_moves_mix_bass_and_f0_together() -> None:
     assert torch.equal(moved.level, before.level) and torch.equal(moved.onset, before.onset)
 
 
+def test_by_no_bins_nothing_moves() -> None:
+    """Neither of all windows nor of one beside another that moves."""
+    before, moved, still = (random_windows(20) for _ in range(3))
+    transpose(still, np.array([0, 0]))
+    transpose(moved, np.array([0, 4]))
+    for name, tensor in vars(before).items():
+        assert torch.equal(vars(still)[name], tensor) and torch.equal(vars(moved)[name][0], tensor[0])
+
+
 def test_transposition_is_the_cqt_of_transposed_audio() -> None:
     """A sine 15 bins (five semitones) higher, where Q is constant.
 

@@ -255,6 +255,36 @@ def test_harmonics_are_a_convolution(batch: int, time: int, semitones: int, step
         torch.testing.assert_close(got, expected, rtol=0, atol=1e-5 * expected.abs().max().item())
 
 
+def test_gradients_have_their_maps_last_as_the_convolutions_have() -> None:
+    """Of the factors and of what the f0 head hears: others are copied, map by map, at every block."""
+    model = trained_like(SPECS["live"])
+    x, y, h = (torch.rand(2, n, 10, 264).to(memory_format=torch.channels_last) for n in (4, 4, 16))
+    leaves = [t.requires_grad_() for t in (x, y, h)]
+    (model.encode_factors(x, y)[0].sum() + model.heads.harmonics(h).square().sum()).backward()
+    for leaf in leaves:
+        assert leaf.grad is not None and leaf.grad.is_contiguous(memory_format=torch.channels_last)
+        assert leaf.grad.any()
+
+
+def test_a_block_in_training_is_its_formula() -> None:
+    """Added and rectified in place: output and gradients are those of the formula, bit for bit."""
+    torch.manual_seed(0)
+    block = ResidualBlock(3, 5, 3, dilation=(2, 4))
+    x = torch.randn(2, 3, 10, 30)
+
+    def formula(x: Tensor) -> Tensor:
+        return F.relu(block.conv_norm(block.conv(x)) + block.skip_norm(block.skip(x)))
+
+    results = []
+    for forward in (block.forward, formula):
+        leaf = x.clone().requires_grad_()
+        block.zero_grad()
+        out = forward(leaf)
+        out.square().sum().backward()
+        results.append([out, leaf.grad, *(p.grad for p in block.parameters())])
+    assert all(a is not None and b is not None and torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
 def test_sample_has_the_mean_and_deviation_it_is_given() -> None:
     """10 000 samples: the mean within 0.05, the deviation within 2 %."""
     mu, sigma = torch.tensor([1.0, -2.0]), torch.tensor([0.5, 2.0])

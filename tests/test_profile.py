@@ -61,7 +61,7 @@ def test_the_slowest_is_that_of_the_recipe_and_not_of_once() -> None:
 
 
 def test_every_stage_of_a_tiny_pipeline(tmp_path: Path) -> None:
-    """From audio to a bundle: each stage takes time, phases follow one another, the songs stay as they are."""
+    """From audio to a bundle: every stage takes time, and the songs stay as they are."""
     data = write_data(tmp_path / "data", n_train=10, n_validation=10, n_test=10)
     before = sorted(data.rglob("*"))
     rows = profile.profile(config(data, tmp_path / "run"), SPEC, n_songs=10, n_steps=2)
