@@ -119,9 +119,12 @@ def test_no_runtime_module_loads_torch() -> None:
     assert not loaded_after(everything) & {"torch", "training", "export", "librosa", "scipy", "sklearn"}
 
 
+COMMANDS = ("serve", "render", "replay", "demo", "models", "devices", "status", "doctor", "bench")
+
+
 @pytest.mark.parametrize(
     "command",
-    [[]] + [[name] for name in ["serve", "render", "replay", "demo", "models", "devices", "status", "doctor", "bench"]],
+    [[], *([name] for name in COMMANDS)],
 )
 def test_every_command_explains_itself(command: list[str]) -> None:
     run = subprocess.run(

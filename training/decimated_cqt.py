@@ -1,10 +1,10 @@
 """The constant-Q transform as it is served: equal to training.cqt's, with a fraction of its weights.
 
 In a stream the plain transform reads megabytes of kernels for two frames; the memory is what it waits for.
-But within a short block of samples, the kernels of an octave differ little: all their pieces of that length
-are sums of a few vectors, the leading singular vectors. So the audio is projected on these once, a block at
-a time, and the kernels are applied to the decimated projections. Blocks divide the hop; each octave takes
-the length that needs the fewest weights, or its plain kernels where nothing is saved.
+But within a short block of samples, the kernels of neighbouring bins differ little: all their pieces of that
+length are sums of a few vectors, the leading singular vectors. So the audio is projected on these once, a
+block at a time, and the kernels are applied to the decimated projections. Blocks divide the hop; each band of
+bins takes the length that needs the fewest weights, or its plain kernels where nothing is saved.
 
 How many vectors are kept follows from a bound, not from examples: sum |K - K'| over the samples bounds
 |X - X'| for any audio within full scale, and c / log1p(c) times that bounds the difference of frames. No
@@ -30,6 +30,7 @@ from bassnet_osc.spec import CqtSpec
 from training.cqt import cqt_kernel, kernel_start
 
 FRAME_ERROR = 7.5e-5  # of the bound; the rest up to 1e-4 is left to the rounding of 32-bit sums
+BINS_PER_BAND = 44  # smaller bands read fewer weights, but each is three nodes more in the graph
 BLOCKS_PER_HOP = (1, 2, 4)  # lengths of blocks that are tried
 
 Samples = npt.NDArray[np.float32]
@@ -104,12 +105,12 @@ def plain(kernels: Kernels) -> Band:
 
 @cache  # the same few specs again and again, each a second's work
 def bands(spec: CqtSpec) -> tuple[Band, ...]:
-    """Each octave with the block that needs the fewest weights."""
+    """Bands of neighbouring bins, each with the block that needs the fewest weights."""
     tolerance = FRAME_ERROR * math.log1p(spec.log_gain) / spec.log_gain
     blocks = [spec.hop_length // n for n in BLOCKS_PER_HOP if spec.hop_length % n == 0]
     found = []
-    for first in range(0, spec.n_bins, spec.bins_per_octave):
-        kernels = heard_kernels(spec, range(first, min(first + spec.bins_per_octave, spec.n_bins)))
+    for first in range(0, spec.n_bins, BINS_PER_BAND):
+        kernels = heard_kernels(spec, range(first, min(first + BINS_PER_BAND, spec.n_bins)))
         tried = [decimated(kernels, block, tolerance) for block in blocks]
         found.append(min((plain(kernels), *filter(None, tried)), key=lambda band: band.n_weights))
     return tuple(found)
