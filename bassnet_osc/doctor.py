@@ -19,8 +19,9 @@ from bassnet_osc import runtimes
 from bassnet_osc.audio_wire import FORMATS, MAX_BLOCK
 from bassnet_osc.bundle import Bundle, find
 from bassnet_osc.echo import granted_buffer, largest_block, largest_datagram, reached, who_answers
-from bassnet_osc.engine import OVERLOAD
+from bassnet_osc.engine import n_threads_for
 from bassnet_osc.providers import has_cuda
+from bassnet_osc.schedule import OVERLOAD
 from bassnet_osc.server import bind
 from bassnet_osc.spec import GRAPHS, RECEIVE_BUFFER, USUAL_RATE, BassNetError
 from bassnet_osc.switchboard import MAX_SESSIONS
@@ -167,7 +168,8 @@ def _headroom(model: str, provider: str) -> Check:
     bundle.warm_up()
     hop_ms = 1000.0 * bundle.spec.window.hop / bundle.spec.cqt.frame_rate
     p99_ms, share = _measured(bundle)
-    n_sessions = sum(n * share <= OVERLOAD for n in range(1, MAX_SESSIONS + 1))  # one thread hears them all
+    room = OVERLOAD * n_threads_for(bundle.provider)
+    n_sessions = sum(n * share <= room for n in range(1, MAX_SESSIONS + 1))
     found = (
         f"{bundle.name}: p99 {p99_ms:.1f} ms of a {hop_ms:g} ms hop, {100 * share:.0f} % of a core a "
         f"session, room for {n_sessions} at {RATE // 1000} kHz"

@@ -1,6 +1,6 @@
 """What hearing takes: percentiles, load, what a row costs, and who has had how much of it.
 
-Flow: engine -> meter. The engine's thread counts, others read: hence the lock. Time comes in as an argument.
+Flow: engine -> meter. The engine's threads count, others read: hence the lock. Time comes in as an argument.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Measured:
 class Meter:
     """Counts seconds; zeros before there were any."""
 
-    def __init__(self) -> None:
+    def __init__(self, n_threads: int = 1) -> None:
+        self._n_threads = n_threads  # that may be busy at a time
         self.row_s: float | None = None  # what decoding a row takes, once it is known
         self._lock = threading.Lock()
         self._inference_ms: deque[float] = deque(maxlen=N_MEASURED)
@@ -83,11 +84,11 @@ class Meter:
         return self._used.get(voice, 0.0) * len(used) > GREEDY * sum(used)
 
     def load(self, now: float) -> float:
-        """Share of the last LOAD_SPAN seconds."""
+        """Share of the last LOAD_SPAN seconds, of all threads."""
         with self._lock:
             while self._busy and self._busy[0][0] < now - LOAD_SPAN:
                 self._busy_s -= self._busy.popleft()[1]
-            return self._busy_s / LOAD_SPAN if self._busy else 0.0
+            return self._busy_s / (self._n_threads * LOAD_SPAN) if self._busy else 0.0
 
     def measured(self, now: float, queue: int, saving: int) -> Measured:
         """Over the last N_MEASURED inferences and LOAD_SPAN seconds."""

@@ -1,6 +1,6 @@
 """The OSC server: one UDP socket, asyncio, and a clean end.
 
-Flow: cli -> run -> switchboard, engine. The socket's loop and the engine's thread are the two that play;
+Flow: cli -> run -> switchboard, engine. The socket's loop and the engine's threads are those that play;
 a log and models that are being loaded have threads of their own.
 """
 
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from bassnet_osc.addresses import ADDRESSES
 from bassnet_osc.datagrams_windows import ignore_resets
 from bassnet_osc.device import SOURCE, Device
-from bassnet_osc.engine import Engine, Post
+from bassnet_osc.engine import Engine, Post, n_threads_for
 from bassnet_osc.hello import check_target
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.midi_port import MidiPort
@@ -149,7 +149,8 @@ async def serve(
     stop, warm = asyncio.Event(), loop.create_future()
     allowed = allow_list(options.allow)
     transport, door = await loop.create_datagram_endpoint(lambda: Door(allowed), sock=listening)
-    engine, shelf = Engine(loop.call_soon_threadsafe, loop.time), make_shelf(loop.call_soon_threadsafe)
+    shelf = make_shelf(loop.call_soon_threadsafe)
+    engine = Engine(loop.call_soon_threadsafe, loop.time, n_threads_for(shelf.default.provider))
     device = Device(card.sample_rate, card.block_size, loop.call_soon_threadsafe) if card else None
     send = device.beside(transport.sendto) if device else transport.sendto
     board = door.board = Switchboard(

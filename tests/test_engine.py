@@ -1,7 +1,8 @@
-"""The engine hears in order in one thread, decodes for many at once, does less when it must, and measures."""
+"""The engine hears in order, in one thread or several, decodes for many at once, does less when it must, and measures."""
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -12,7 +13,7 @@ import pytest
 from fakes import WholeWindows
 
 from bassnet_osc.bundle import Bundle
-from bassnet_osc.engine import Engine
+from bassnet_osc.engine import Engine, n_threads_for
 from bassnet_osc.hearing import Window
 from bassnet_osc.meter import LOAD_SPAN
 from bassnet_osc.spec import MAX_ROWS
@@ -26,10 +27,10 @@ NEVER = np.inf
 class Rig:
     """An engine whose posts are collected, with a clock that is moved by hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, n_threads: int = 1) -> None:
         self.posted: queue.Queue[tuple[Any, ...]] = queue.Queue()
         self.now = 0.0
-        self.engine = Engine(lambda *call: self.posted.put(call), lambda: self.now)
+        self.engine = Engine(lambda *call: self.posted.put(call), lambda: self.now, n_threads)
 
     def start(self, warm_up: Any = lambda: None) -> Any:
         """Starts and returns what `ready` was posted with."""
@@ -41,7 +42,7 @@ class Rig:
 
     def submit_all(self, *hearers: Any) -> None:
         """All are there before the engine looks; what decoding takes is known from one window before them."""
-        if self.engine._thread is None:
+        if not self.engine._threads:
             self.start()
         model = hearers[0]._windows[0].model
         self.submit(Hearer(print, window(model)))
@@ -286,8 +287,10 @@ def test_inference_and_load_are_measured(rig: Rig) -> None:
     assert rig.engine.measured().load == 0.0
 
 
-def test_together_they_play_what_each_plays_alone(rig: Rig, probe_folder: Any) -> None:
-    """Bit for bit: a batch is no other arithmetic (CPU)."""
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_together_they_play_what_each_plays_alone(n_threads: int, probe_folder: Any) -> None:
+    """Bit for bit: a batch is no other arithmetic (CPU), whichever thread decodes it."""
+    rig = Rig(n_threads)
     bundle = Bundle.load(str(probe_folder), provider="cpu")
     noise = np.random.default_rng(0).standard_normal((3, 20, 480)).astype(np.float32)
     z = [(0.1, 0.2), (-1.0, 2.0), (3.0, 0.0)]
@@ -306,6 +309,54 @@ def test_together_they_play_what_each_plays_alone(rig: Rig, probe_folder: Any) -
             np.testing.assert_array_equal(a.level_db, b.level_db)
             np.testing.assert_array_equal(a.f0_hz, b.f0_hz)
             np.testing.assert_array_equal(a.onset, b.onset)
+    rig.engine.stop()
+
+
+def test_two_threads_decode_at_the_same_time() -> None:
+    """Each waits in the model until the other is there as well: one alone would wait for ever."""
+    rig, both = Rig(n_threads=2), threading.Barrier(2, timeout=PATIENCE)
+
+    class Meeting(Model):
+        def decode(self, mix: Any, z: Any) -> Any:
+            both.wait()
+            return super().decode(mix, z)
+
+    rig.start()
+    for x in (1, 2):
+        rig.submit(Hearer(print, window(Meeting(rig), x)))
+    results = [rig.next() for _ in range(2)]
+    assert sorted(f0[0, 0] for [(f0, _, _)] in results) == [1.0, 2.0]
+    rig.engine.stop()
+
+
+def test_several_threads_tell_the_blocks_of_a_voice_in_order() -> None:
+    """Each block is heard in three steps, with windows that other voices' blocks are decoded with."""
+    rig = Rig(n_threads=4)
+    model = Model(rig)
+
+    class Counting(Hearer):
+        def hearing(self, block: Any) -> Generator[Any, Any, Any]:
+            yield window(model, block[0])
+            yield window(model, block[0])
+            return self, int(block[0])
+
+    voices = [Counting() for _ in range(5)]
+    for k in range(40):
+        if k != 13:  # which the model cannot
+            for voice in voices:
+                rig.submit(voice, block=np.full(16, k, np.float32))
+    rig.start()
+    told: dict[Any, list[int]] = {voice: [] for voice in voices}
+    for _ in range(5 * 39):
+        voice, k = rig.next()
+        told[voice].append(k)
+    assert all(order == [k for k in range(40) if k != 13] for order in told.values())
+    rig.engine.stop()
+
+
+@pytest.mark.parametrize(("provider", "most"), [("CPUExecutionProvider", 4), ("CUDAExecutionProvider", 1)])
+def test_there_are_threads_for_the_cores_and_one_for_a_device(provider: str, most: int) -> None:
+    assert 1 <= n_threads_for(provider) <= min(most, os.cpu_count() or 1)
 
 
 def test_after_stop_nothing_is_posted(rig: Rig) -> None:
@@ -357,7 +408,7 @@ def test_a_short_pause_does_not_end_the_saving(rig: Rig) -> None:
     for k in range(40):
         rig.submit(Hearer(print, window(model, may_be_left_out=k % 2 == 1)), until=rig.now + 0.005)
         rig.next()
-    since = rig.engine._saving_since
+    since = rig.engine._schedule._saving_since
     assert since is not None
     rig.now = since + 0.9 * LOAD_SPAN
     rig.engine._meter._busy.clear()
