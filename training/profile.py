@@ -27,7 +27,7 @@ from unittest.mock import patch
 
 import torch
 
-from bassnet_osc.presets import live
+from bassnet_osc.presets import live, with_maps
 from bassnet_osc.spec import BassNetError, Spec
 from export import card, latents, to_onnx
 from training import features, objective
@@ -212,11 +212,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with train/, validation/ and test/")
     parser.add_argument("--steps", type=int, default=20, help="that are timed, default %(default)s")
     parser.add_argument("--songs", type=int, default=4, help="of each split, default %(default)s")
+    parser.add_argument("--maps", type=int, default=16, help="feature maps, default those of a1-live: 16")
     args = parser.parse_args(arguments)
     if args.steps < 1 or args.songs < 2:
         parser.error("--steps must be 1 or more, and --songs 2 or more: half of them fit the classifier")
-    config, spec = fast(TrainConfig(str(args.data), "", steps=STEPS), live())
     try:
+        config, spec = fast(TrainConfig(str(args.data), "", steps=STEPS), with_maps(live(), args.maps))
         rows = profile(config, spec, args.songs, args.steps)
     except BassNetError as error:
         sys.stderr.write(f"{error}\n")
