@@ -16,6 +16,7 @@ from bassnet_osc.audio_files import Mix
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.demo_run import MIX
 from bassnet_osc.frames import Block, Frames
+from bassnet_osc.presets import anticipating
 from bassnet_osc.sound import Sound
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.voice import Voice
@@ -297,6 +298,19 @@ def test_a_model_takes_over_in_one_hop_without_a_step(probe: Bundle) -> None:
     between = np.flatnonzero((level[90:120] < before - 0.1) & (level[90:120] > after + 0.1))
     assert len(between) <= 2 and (np.diff(level[90:120]) < 0.1).all()
     assert voice.descriptor.onset_on == 0.3
+
+
+@pytest.mark.parametrize("block_size", [100, 480, 5000])
+def test_a_model_that_predicts_sounds_at_the_same_moment_of_its_frames(
+    probe: Bundle, rng: np.random.Generator, block_size: int
+) -> None:
+    """What it says of 50 ms later comes out when another says it of now: the offset is all that differs."""
+    ahead = Other(probe, 1.0, window=anticipating(probe.spec).window)
+    mix = rng.standard_normal(48_000).astype(np.float32)
+    plain, early = Voice(probe, 48_000, origin), Voice(ahead, 48_000, origin)
+    assert plain.latency_samples - early.latency_samples == 2400 and early.latency_samples == 18
+    np.testing.assert_array_equal(play(early, mix, block_size), play(plain, mix, block_size))
+    assert not plain.can_go_on_with(ahead)
 
 
 def test_another_delay_or_another_ear_is_no_taking_over(probe: Bundle) -> None:
