@@ -21,6 +21,8 @@ from bassnet_osc.take import Counters, Take
 from bassnet_osc.voice import Voice
 
 RATE = 48_000
+WIDE = 1024  # samples of a block: four of them and two durations wait longer than a test's jitter
+PATIENT_MS = 3000.0  # a deadline that nothing misses here, on a busy machine either
 QUIET_S = 0.7  # without an answer, after which none is expected any more
 NEAR_S = 0.02  # on each side: the local peak of a step
 SILENT = 1e-4  # -80 dBFS: around a peak below it nobody hears a step

@@ -1,6 +1,6 @@
 """`bassnet serve` in a process of its own, for the tests and commands that need a real one.
 
-Flow: test_faults, test_hostile, test_soak, fuzz, soak, faults_report -> ServerProcess.
+Flow: tests of faults, test_hostile, test_soak, fuzz, soak, faults_report -> ServerProcess.
 """
 
 from __future__ import annotations
