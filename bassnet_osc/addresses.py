@@ -1,15 +1,11 @@
 """Every address of the protocol: who handles it, what it takes, what it does. The only list.
 
-Flow: switchboard -> ADDRESSES -> one handler each -> switchboard, session. The README's table is made of it.
+Flow: switchboard -> ADDRESSES -> handlers -> switchboard, session. The README's table is made of it.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
-from typing import Any
-
-from bassnet_osc import wire
+from bassnet_osc import handlers
 from bassnet_osc.answers import (
     AUDIO_OUT,
     FRAME,
@@ -23,135 +19,14 @@ from bassnet_osc.answers import (
     VARIATION_OUT,
     WELCOME,
 )
-from bassnet_osc.audio_wire import decode_audio
-from bassnet_osc.hello import Hello
-from bassnet_osc.latent import LiveZ
-from bassnet_osc.report import REPORT, fitted, report
-from bassnet_osc.request import ERROR, Address, Request
+from bassnet_osc.report import REPORT
+from bassnet_osc.request import ERROR, Address
 from bassnet_osc.session import MAX_VARIATIONS
-from bassnet_osc.sound import PARAMS, changed
-from bassnet_osc.spec import BassNetError
-from bassnet_osc.switchboard import Switchboard
-
-
-def _hello(board: Switchboard, request: Request, *args: Any) -> None:
-    if 0 < args[1] < 65536:  # Max cannot receive at its source, not even a refusal
-        request = dataclasses.replace(request, reply_to=(request.source[0], args[1]))
-    if board.state in ("loading", "stopping"):
-        board.refusals.send_short(request, STATUS, board.state, board.reason)
-        return
-    try:
-        board.welcome(board.register.admit(Hello.parse(list(args)), request, board.shelf.default), request)
-    except BassNetError as error:
-        board.refusals.refuse(request, "hello", str(error))
-
-
-def _audio_in(board: Switchboard, request: Request, message: bytes) -> None:
-    session = request.own_session
-    seq, samples = decode_audio(message, session.hello.format)
-    board.playing.receive(session, seq, samples, request.now)
-    if session.owes_welcome:
-        board.welcome(session, request)
-
-
-def _z(board: Switchboard, request: Request, x: float, y: float) -> None:
-    for session in board.register.addressed(request):
-        session.z.set(x, y)
-
-
-def _z_x(board: Switchboard, request: Request, x: float) -> None:
-    for session in board.register.addressed(request):
-        session.z.set_axis("x", x)
-
-
-def _z_y(board: Switchboard, request: Request, y: float) -> None:
-    for session in board.register.addressed(request):
-        session.z.set_axis("y", y)
-
-
-def _z_at(board: Switchboard, request: Request, seq: int, offset: int, x: float, y: float) -> None:
-    if not (0 <= seq < 2**31 and 0 <= offset < request.own_session.hello.block_size):
-        raise BassNetError(
-            f"a time is a seq of 0 or more and a sample within its block; got {seq} and {offset}: send both"
-        )
-    request.own_session.plan_z(seq, offset, x, y)
-
-
-def _variation_z(n: int) -> Callable[..., None]:
-    def move(board: Switchboard, request: Request, x: float, y: float) -> None:
-        session = request.own_session
-        z = session.variations.get(n) or LiveZ(session.z.spec)
-        z.set(x, y)
-        if n not in session.variations:
-            session.vary(n, z)
-
-    return move
-
-
-def _variation_off(n: int) -> Callable[..., None]:
-    def end(board: Switchboard, request: Request) -> None:
-        request.own_session.unvary(n)
-
-    return end
-
-
-def _model(board: Switchboard, request: Request, name: str) -> None:
-    for session in list(board.register.addressed(request)):
-        board.switch(session, name, request)
-
-
-def _report(board: Switchboard, request: Request, padding: str) -> None:
-    board.reports.count(request.source, request.now)
-    room = request.n_bytes - len(wire.encode(REPORT, "")) + 3  # the empty text takes 4 bytes as well
-    answer = wire.encode(REPORT, fitted(report(board), room))
-    if request.session is None:
-        board.send(answer, request.reply_to)
-    else:
-        board.tell(request.session, answer)
-
-
-def _param(name: str) -> Callable[..., None]:
-    def change(board: Switchboard, request: Request, value: str | float) -> None:
-        for session in board.register.addressed(request):
-            session.play_as(changed(session.sound, name, value))
-
-    return change
-
-
-def _subscribe(board: Switchboard, request: Request, what: str, on: int) -> None:
-    if what not in SUBSCRIPTIONS:
-        known = ", ".join(SUBSCRIPTIONS)
-        raise BassNetError(f"subscribe knows {known}; got {wire.short(what)}: choose one")
-    session = request.own_session
-    if not session.is_proven:
-        raise BassNetError("streams go to proven paths; this one is not: send ping with the token of welcome")
-    if what == "notes" and not on:
-        board.playing.rest(session)
-    (session.wants.add if on else session.wants.discard)(what)
-    if what == "stats":
-        board.tell_stats(session)
-
-
-def _ping(board: Switchboard, request: Request, n: int) -> None:
-    if n == request.own_session.token:
-        board.prove(request.own_session, request)
-    pong = wire.encode(PONG, n)
-    board.tell(request.own_session, pong)
-
-
-def _reset(board: Switchboard, request: Request) -> None:
-    board.playing.restart(request.own_session)
-
-
-def _bye(board: Switchboard, request: Request) -> None:
-    board.drop(request.own_session)
-
-
-SUBSCRIPTIONS = ("stats", "frames", "notes")
+from bassnet_osc.sound import PARAMS
 
 ADDRESSES = {
     "/bassnet/hello": Address(
-        _hello,
+        handlers.hello,
         "siiis*",
         "s client, i reply_port (0: the source), i sample_rate, i block_size, s format (f, b, s16), then s "
         "key, value pairs: token, deadline_ms, latency_target_ms, taper; others are ignored, so `pad` can "
@@ -160,13 +35,13 @@ ADDRESSES = {
         is_open=True,
     ),
     "/bassnet/audio/in": Address(
-        _audio_in,
+        handlers.audio_in,
         None,
         "i seq, then block_size numbers (f), or one blob of float32 (b) or int16 (s16), big-endian",
         "one block of the mix; answered by /bassnet/audio/out with the same seq and size",
     ),
     "/bassnet/z": Address(
-        _z,
+        handlers.z,
         "ff",
         "f x, f y",
         "moves in the latent plane, clamped to z_range; everybody's, from a source without a session; one "
@@ -175,17 +50,17 @@ ADDRESSES = {
         is_control=True,
     ),
     "/bassnet/z/at": Address(
-        _z_at,
+        handlers.z_at,
         "iiff",
         "i seq, i offset, f x, f y",
         "z at a sample of the mix: applied by the first window that reaches it, straight lines between such "
         "points; 4096 may wait; forgotten at a restart",
     ),
-    "/bassnet/z/x": Address(_z_x, "f", "f x", "moves along one axis", is_open=True, is_control=True),
-    "/bassnet/z/y": Address(_z_y, "f", "f y", "moves along one axis", is_open=True, is_control=True),
+    "/bassnet/z/x": Address(handlers.z_x, "f", "f x", "moves along one axis", is_open=True, is_control=True),
+    "/bassnet/z/y": Address(handlers.z_y, "f", "f y", "moves along one axis", is_open=True, is_control=True),
     **{
         f"/bassnet/param/{name}": Address(
-            _param(name),
+            handlers.param(name),
             param.kind,
             f"{param.kind} {param.what}",
             "changes the sound" if param.kind == "s" else f"clamped to {param.lowest:g} .. {param.highest:g}",
@@ -196,7 +71,7 @@ ADDRESSES = {
     },
     **{
         f"/bassnet/variation/{n}/z": Address(
-            _variation_z(n),
+            handlers.variation_z(n),
             "ff",
             "f x, f y",
             "a further bass to the same mix, at this z, in its own stream of answers; N is 1 to "
@@ -205,11 +80,11 @@ ADDRESSES = {
         for n in range(1, MAX_VARIATIONS + 1)
     },
     **{
-        f"/bassnet/variation/{n}/off": Address(_variation_off(n), "", "", "ends it")
+        f"/bassnet/variation/{n}/off": Address(handlers.variation_off(n), "", "", "ends it")
         for n in range(1, MAX_VARIATIONS + 1)
     },
     "/bassnet/model": Address(
-        _model,
+        handlers.model,
         "s",
         "s name of an installed model",
         "plays by it as soon as it is loaded: without a seam where it is as late as the one before, or else "
@@ -218,26 +93,26 @@ ADDRESSES = {
         is_control=True,
     ),
     "/bassnet/report": Address(
-        _report,
+        handlers.report,
         "s",
         "s padding",
         "/bassnet/report s JSON, no longer than the request: what `bassnet status` shows",
         is_open=True,
     ),
     "/bassnet/subscribe": Address(
-        _subscribe,
+        handlers.subscribe,
         "si",
         "s what (stats, frames, notes), i on",
         "stats: at once, and each second if on; frames and notes: as soon as they are known, until off",
     ),
     "/bassnet/ping": Address(
-        _ping,
+        handlers.ping,
         "i",
         "i n",
         "/bassnet/pong n; with n = token it proves the path: until then no more bytes are sent than came",
     ),
-    "/bassnet/reset": Address(_reset, "", "", "starts the stream anew, with a fade of 10 ms"),
-    "/bassnet/bye": Address(_bye, "", "", "ends the session"),
+    "/bassnet/reset": Address(handlers.reset, "", "", "starts the stream anew, with a fade of 10 ms"),
+    "/bassnet/bye": Address(handlers.bye, "", "", "ends the session"),
 }
 
 ANSWERS = {
