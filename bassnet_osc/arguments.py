@@ -1,6 +1,6 @@
 """The options of the command line: those of `bassnet COMMAND`, one function each.
 
-Flow: words of the command line -> arguments -> cli.
+Flow: words of the command line -> arguments (shared_options) -> cli.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from pathlib import Path
 
 from bassnet_osc import __version__
 from bassnet_osc.bench import usual
-from bassnet_osc.bundle import DEFAULT, DEFAULT_FOR_FILES
-from bassnet_osc.providers import PROVIDERS
-from bassnet_osc.sound import DEFAULT_SOUND, PARAMS
-from bassnet_osc.spec import BLOCK_SIZE, HOST, PORT, QUERY_PORT
+from bassnet_osc.bundle import DEFAULT_FOR_FILES
+from bassnet_osc.shared_options import add_model, add_place, add_provider, add_sound, file_path, port_number
+from bassnet_osc.spec import BLOCK_SIZE, QUERY_PORT
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -43,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     serve = commands.add_parser("serve", help="play live to OSC clients until Ctrl-C")
-    _add_place(serve, "address to listen on", "UDP port, 0 for any")
+    add_place(serve, "address to listen on", "UDP port, 0 for any")
     serve.add_argument(
         "--allow",
         action="append",
@@ -64,7 +63,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="SAMPLES",
         help="samples that the sound card gives and takes at a time, 16 to 1024 (default: %(default)s)",
     )
-    _add_sound(serve)
+    add_sound(serve)
     serve.add_argument(
         "--midi-port",
         metavar="NAME",
@@ -78,7 +77,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     serve.add_argument(
         "--oscquery",
-        type=_port,
+        type=port_number,
         default=QUERY_PORT,
         metavar="PORT",
         help="TCP port of OSCQuery, 0 for any (default: %(default)s, or any where that is taken)",
@@ -88,15 +87,15 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     serve.add_argument(
         "--log",
-        type=_path,
+        type=file_path,
         metavar="FILE",
         help="write down all that is heard and decided, for `bassnet replay`; 700 MB an hour and session",
     )
     serve.add_argument(
         "--json-log", action="store_true", help="log lines of JSON, for a journal, instead of the live table"
     )
-    _add_model(serve)
-    _add_provider(serve, "auto")
+    add_model(serve)
+    add_provider(serve, "auto")
 
 
 def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -104,7 +103,7 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     render.add_argument(
         "mix",
         nargs="+",
-        type=_path,
+        type=file_path,
         metavar="MIX",
         help="WAV, FLAC or OGG at 8 to 192 kHz; several are summed",
     )
@@ -112,7 +111,7 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "-o",
         "--output",
         required=True,
-        type=_path,
+        type=file_path,
         metavar="BASS",
         help="WAV or FLAC (24 bits) or OGG to write",
     )
@@ -120,11 +119,11 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     z.add_argument("--z", metavar="X,Y", help="point in the latent plane (default: the model's first place)")
     z.add_argument(
         "--z-file",
-        type=_path,
+        type=file_path,
         metavar="CSV",
         help="rows of seconds,x,y instead, with straight lines between them",
     )
-    render.add_argument("--midi", type=_path, metavar="FILE", help="write the notes too, as a MIDI file")
+    render.add_argument("--midi", type=file_path, metavar="FILE", help="write the notes too, as a MIDI file")
     render.add_argument(
         "--bpm", type=float, help="tempo of the MIDI file, 20 to 400 quarters a minute (default: 120)"
     )
@@ -135,35 +134,35 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "(T: triplets), counted from the start of the mix; needs --bpm",
     )
     render.add_argument(
-        "--plot", type=_path, metavar="FILE", help="draw the bass too, as a PNG of 1600 x 900"
+        "--plot", type=file_path, metavar="FILE", help="draw the bass too, as a PNG of 1600 x 900"
     )
-    _add_sound(render)
-    _add_model(render, DEFAULT_FOR_FILES)
+    add_sound(render)
+    add_model(render, DEFAULT_FOR_FILES)
 
 
 def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     replay = commands.add_parser("replay", help="play a server's log again, to sound files")
-    replay.add_argument("file", type=_path, metavar="FILE", help="a log of `bassnet serve --log`")
+    replay.add_argument("file", type=file_path, metavar="FILE", help="a log of `bassnet serve --log`")
     replay.add_argument(
-        "-o", "--output", required=True, type=_path, metavar="DIR", help="folder for a WAV file a session"
+        "-o", "--output", required=True, type=file_path, metavar="DIR", help="folder for a WAV file a session"
     )
     replay.add_argument(
         "--model", metavar="FOLDER", help="the bundle of the log's model, where that is not installed"
     )
-    _add_provider(replay, "cpu")
+    add_provider(replay, "cpu")
 
 
 def _add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     status = commands.add_parser("status", help="ask a running server what it is at")
-    _add_place(status, "where it listens", "its UDP port")
+    add_place(status, "where it listens", "its UDP port")
     status.add_argument("--json", action="store_true", help="all of it, for programs")
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     doctor = commands.add_parser("doctor", help="check what a server needs here, and name the mend")
-    _add_place(doctor, "address to serve on", "UDP port to serve on")
-    _add_model(doctor)
-    _add_provider(doctor, "auto")
+    add_place(doctor, "address to serve on", "UDP port to serve on")
+    add_model(doctor)
+    add_provider(doctor, "auto")
 
 
 def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -188,16 +187,16 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     bench.add_argument("--profile", action="store_true", help="where the time of a hop goes")
     bench.add_argument("--neighbours", action="store_true", help="the front end beside other libraries'")
-    bench.add_argument("--json", type=_path, metavar="FILE", help="write all of it there, for programs")
-    _add_model(bench)
-    _add_provider(bench, "auto")
+    bench.add_argument("--json", type=file_path, metavar="FILE", help="write all of it there, for programs")
+    add_model(bench)
+    add_provider(bench, "auto")
 
 
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     demo = commands.add_parser("demo", help="hear it: a shipped mix crosses OSC and a bass comes back")
     demo.add_argument(
         "--out",
-        type=_path,
+        type=file_path,
         default=Path("demo-out"),
         metavar="DIR",
         help="folder for the sound, MIDI, picture and report (default: %(default)s)",
@@ -211,55 +210,6 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_devices(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     commands.add_parser("devices", help="list the sound cards that `serve --device` may play to")
-
-
-def _add_sound(command: argparse.ArgumentParser) -> None:
-    for name, param in PARAMS.items():
-        command.add_argument(
-            f"--{name}",
-            type={"s": str, "i": int, "f": float}[param.kind],
-            default=getattr(DEFAULT_SOUND, param.field),
-            metavar=param.what.split()[0].upper(),
-            help=f"{param.what}{param.range} (default: {getattr(DEFAULT_SOUND, param.field) or param.unset})",
-        )
-
-
-def _add_model(command: argparse.ArgumentParser, default: str = DEFAULT) -> None:
-    command.add_argument(
-        "--model",
-        default=default,
-        metavar="NAME",
-        help="which installed model, see `bassnet models` (default: %(default)s)",
-    )
-
-
-def _add_place(command: argparse.ArgumentParser, host: str, port: str) -> None:
-    command.add_argument("--host", default=HOST, help=f"{host} (default: %(default)s, this machine alone)")
-    command.add_argument("--port", type=_port, default=PORT, help=f"{port} (default: %(default)s)")
-
-
-def _add_provider(command: argparse.ArgumentParser, default: str) -> None:
-    command.add_argument(
-        "--provider",
-        choices=("auto", *PROVIDERS),
-        default=default,
-        help="where the model runs, or the CPU where that cannot be, with a warning; auto: CUDA or CPU "
-        "(default: %(default)s)",
-    )
-
-
-def _path(text: str) -> Path:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError(f"a file name must be UTF-8, got {text!r}: rename it") from None
-    return Path(text)
-
-
-def _port(text: str) -> int:
-    if not (text.isdecimal() and int(text) <= 65_535):
-        raise argparse.ArgumentTypeError(f"a port is a whole number from 0 to 65535, got {text!r}")
-    return int(text)
 
 
 def _attach_z(argv: Sequence[str]) -> list[str]:
