@@ -1,6 +1,6 @@
 """The command line: bassnet serve | render | replay | demo | models | devices | status | doctor | bench.
 
-Flow: arguments -> cli -> server, render, demo_run, bundle, imported after parsing, so help comes at once.
+Flow: arguments -> cli -> server, ledger, render, demo_run ..., imported after parsing, so help comes at once.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ import contextlib
 import math
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bassnet_osc.arguments import parse
 from bassnet_osc.sound import PARAMS, Sound
-from bassnet_osc.spec import USUAL_RATE, BassNetError
+from bassnet_osc.spec import BassNetError
 
 if TYPE_CHECKING:
     import logging
 
-    from bassnet_osc.bundle import Bundle
     from bassnet_osc.live_table import LiveTable
     from bassnet_osc.server import Options, Running
 
@@ -59,6 +58,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     import logging
 
     from bassnet_osc.bundle import Bundle
+    from bassnet_osc.ledger import of_bundle, of_card
     from bassnet_osc.report import report
     from bassnet_osc.runtimes import shadow_warning
     from bassnet_osc.server import run
@@ -72,7 +72,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     running: list[Running] = []
 
     def announce(ready: Running) -> None:
-        print(_ledger(bundle) + _card_ledger(ready))
+        print(of_bundle(bundle) + of_card(ready.board))
         print(f"listening on {ready.host}:{ready.port}, Ctrl-C ends it", flush=True)
         running.append(ready)
 
@@ -124,44 +124,6 @@ def _sound(arguments: argparse.Namespace) -> Sound:
     return Sound(**{param.field: getattr(arguments, name) for name, param in PARAMS.items()})
 
 
-def _ledger(bundle: Bundle) -> str:
-    """The constant offset between mix and bass, part by part, for a client at USUAL_RATE."""
-    from bassnet_osc.stream import Stream
-
-    stream = Stream(bundle, USUAL_RATE, lambda frame: (0.0, 0.0))
-    total_ms = 1e3 * stream.latency_samples / USUAL_RATE
-    return (
-        f"model {bundle.name} on {bundle.provider}\n{bundle.runs_on.line}\n"
-        f"latency at {USUAL_RATE} Hz, transport and computing apart:\n"
-        + _rows([*stream.latency_parts.items(), ("together", total_ms)], USUAL_RATE)
-    )
-
-
-def _card_ledger(ready: Running) -> str:
-    """Where there is a sound card: the offset between what it hears and what it is given to play."""
-    from bassnet_osc.device import SOURCE
-
-    device = ready.board.device
-    if device is None:
-        return ""
-    latency, rate, card = (
-        ready.board.sessions[SOURCE].voice.latency_samples,
-        device.sample_rate,
-        device.of_card,
-    )
-    parts = {"offset": latency, "ring": device.ring_samples, "together": latency + device.ring_samples}
-    return (
-        f"\nsound card {card['input']} -> {card['output']}, blocks of {device.block_size}, at {rate} Hz:\n"
-        f"{_rows([(part, 1e3 * n / rate) for part, n in parts.items()], rate)}\n"
-        f"  beside its own, as it says: {card['input_ms']:.2f} ms in, {card['output_ms']:.2f} ms out"
-    )
-
-
-def _rows(parts: Iterable[tuple[str, float]], rate: int) -> str:
-    """Parts of a latency in ms, below one another."""
-    return "\n".join(f"  {part:<10}{ms:8.2f} ms {ms * rate / 1e3:8.0f} samples" for part, ms in parts)
-
-
 def _render(arguments: argparse.Namespace) -> None:
     from bassnet_osc.render import render
 
@@ -195,20 +157,9 @@ def _render(arguments: argparse.Namespace) -> None:
 
 
 def _models(_: argparse.Namespace) -> None:
-    from bassnet_osc.bundle import Bundle, installed
-    from bassnet_osc.stream import Stream
+    from bassnet_osc.ledger import installed_models
 
-    rates = (44_100, USUAL_RATE, 96_000)
-    latencies = [f"latency at {rate / 1000:g} kHz" for rate in rates]
-    rows = [("name", "preset", *latencies, "places of z", "trained on", "licence")]
-    for name in installed():
-        bundle = Bundle.load(name, provider="cpu")
-        card, preset = bundle.card, "live" if bundle.spec.cqt.alignment == "causal" else "studio"
-        samples = [Stream(bundle, rate, lambda frame: (0.0, 0.0)).latency_samples for rate in rates]
-        told = [f"{1e3 * n / rate:.1f} ms ({n})" for n, rate in zip(samples, rates, strict=True)]
-        places = "; ".join(f"{place} {x:.2f},{y:.2f}" for place, (x, y) in bundle.z_places.items())
-        rows.append((name, preset, *told, places, str(card["trained_on"]), str(card["licence"])))
-    _print_columns(rows)
+    _print_columns(installed_models())
 
 
 def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
