@@ -1,8 +1,8 @@
 """OSCQuery (the Vidvox proposal): HTTP says what addresses there are, a WebSocket when values change.
 
-Flow: server -> serve_query -> oscquery_guard, oscquery_namespace -> ossia score, Chataigne, Max. Control
-itself goes over UDP: nothing that arrives here changes anything. Both doors are one port of the library
-`websockets`.
+Flow: server -> serve_query -> oscquery_guard -> oscquery_namespace (HTTP), oscquery_listeners (WebSocket) ->
+ossia score, Chataigne, Max. Control itself goes over UDP: nothing that arrives here changes anything. Both
+doors are one port of the library `websockets`.
 """
 
 from __future__ import annotations
@@ -12,34 +12,26 @@ import errno
 import json
 import logging
 import socket
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
+from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
-from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from bassnet_osc import wire
 from bassnet_osc.oscquery_guard import Limited, is_heard, is_welcome, own_names
-from bassnet_osc.oscquery_namespace import Node, host_info, reply
+from bassnet_osc.oscquery_listeners import Listeners, Nodes
+from bassnet_osc.oscquery_namespace import host_info, reply
 from bassnet_osc.spec import BassNetError
 
 MAX_LISTENERS = 16  # WebSockets at once
 MAX_SOCKETS = 128  # those and HTTP's: a mirror may ask for every value at once
-MAX_PATHS = 256  # that one WebSocket listens to
 MAX_MESSAGE = 1024  # bytes of a command
-MAX_REFUSED = 100  # frames that one WebSocket may send in vain
 DOOR_BUFFER = 4096  # bytes: what one flood may bring in before the audio has its turn again
-MAX_BACKLOG = 1 << 16  # bytes unsent, with which a listener waits until it has read
-POLL = 0.05  # seconds between two looks at the values, while somebody listens
 PING = 10.0  # seconds between two pings to a WebSocket, and for the answer
 OPEN_TIMEOUT, CLOSE_TIMEOUT = 3.0, 2.0  # seconds that a request may take to come, and an answer to go
-
-Nodes = Callable[[], dict[str, Node]]
 
 log = logging.getLogger("bassnet_osc.oscquery")
 log.addFilter(Limited())
@@ -74,14 +66,13 @@ class QueryServer:
         self._nodes, self._name, self._osc_port, self._own = nodes, name, osc_port, own
         self._peers = peers
         self._connections: set[Connection] = set()
-        self._heard: dict[ServerConnection, dict[str, Any]] = {}  # by listener and path: what was told last
-        self._poll: asyncio.Task[None] | None = None
+        self._listeners = Listeners(nodes, self._refuse, osc_port)
         self._server: Server
 
     async def open(self, host: str, port: int) -> None:
         """Listens; raises OSError, UnicodeError or OverflowError where that cannot be had."""
         self._server = await serve(
-            self._serve,
+            self._listeners.serve,
             host,
             port,
             process_request=self._answer,
@@ -101,8 +92,7 @@ class QueryServer:
 
     async def close(self) -> None:
         """Ends the conversations and frees the port."""
-        if self._poll:
-            self._poll.cancel()
+        self._listeners.stop()
         for connection in list(self._connections):
             if connection.state is State.CONNECTING:  # a silent one would be waited for
                 connection.transport.abort()
@@ -143,66 +133,6 @@ class QueryServer:
         log.warning("OSCQuery refused %d times so far; the last: %s", self.n_refused, what)
         return False
 
-    async def _serve(self, listener: ServerConnection) -> None:
-        self._heard[listener], n_vain = {}, 0
-        try:
-            async for frame in listener:
-                n_vain += not self._take(listener, frame)
-                if n_vain > MAX_REFUSED:
-                    await listener.close(CloseCode.POLICY_VIOLATION, f"{n_vain} frames in vain")
-                    break
-        except BassNetError as error:
-            self._refuse(str(error))
-            await listener.close(CloseCode.INVALID_DATA, str(error))
-        except ConnectionClosed as end:  # a lost line ends the listening as a goodbye does
-            log.debug("a listener's line was lost: %s", end)
-        finally:
-            del self._heard[listener]
-
-    def _take(self, listener: ServerConnection, frame: str | bytes) -> bool:
-        """Does what a frame says, if it can; raises BassNetError, fit for a close frame, for no command."""
-        if isinstance(frame, bytes):
-            return self._refuse(f"OSC over the WebSocket: send it over UDP to port {self._osc_port}")
-        try:
-            command = json.loads(frame)
-            name, path = command["COMMAND"], command["DATA"]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            raise BassNetError('a command is {"COMMAND": "LISTEN", "DATA": "/path"}: send such') from None
-        heard = self._heard[listener]
-        if name == "LISTEN" and isinstance(path, str) and (path in heard or len(heard) < MAX_PATHS):
-            heard[path] = None  # differs from every value: told with the next look
-            if self._poll is None or self._poll.done():
-                self._poll = asyncio.create_task(self._watch())
-        elif name == "IGNORE" and isinstance(path, str):
-            heard.pop(path, None)
-        else:
-            return self._refuse(
-                f"{wire.short(name)} {wire.short(path)}, with {len(heard)} of {MAX_PATHS} paths"
-            )
-        return True
-
-    async def _watch(self) -> None:
-        while any(self._heard.values()):
-            nodes, packed = self._nodes(), dict[str, bytes]()
-            for listener in self._heard:
-                self._tell(listener, nodes, packed)
-            await asyncio.sleep(POLL)
-
-    def _tell(self, listener: ServerConnection, nodes: dict[str, Node], packed: dict[str, bytes]) -> None:
-        """Sends what has changed; one that reads too slowly gets the newest once it has caught up."""
-        heard = self._heard[listener]
-        for path, last in heard.items():
-            node = nodes.get(path)
-            if node is None or node.readable is None or node.readable == last:
-                continue
-            if listener.transport.get_write_buffer_size() > MAX_BACKLOG:
-                return
-            if path not in packed:
-                packed[path] = _pack(path, node)
-            if packed[path]:
-                broadcast([listener], packed[path])
-            heard[path] = node.readable
-
 
 async def serve_query(
     nodes: Nodes,
@@ -228,14 +158,6 @@ async def serve_query(
             f"OSCQuery needs a free port of this machine; got {port} of {host} ({why}): choose another"
         ) from None
     return server
-
-
-def _pack(path: str, node: Node) -> bytes:
-    try:
-        return wire.encode(path, *node.arguments())
-    except BassNetError as error:  # a name that OSC cannot write: nobody is told of it
-        log.warning("%s", error)
-        return b""
 
 
 def _response(status: HTTPStatus, found: Any = None, origin: str | None = None) -> Response:

@@ -29,6 +29,7 @@ ALLOWED = {
     "sound_card": {"threading"},  # a lost card may keep whoever closes it
     "status": {"time"},
     "oscquery": {"asyncio", "socket"},
+    "oscquery_listeners": {"asyncio"},
     "announce": {"asyncio"},
     "datagrams_windows": {"socket"},
     "doctor": {"time"},

@@ -15,7 +15,7 @@ import pytest
 from oscquery_rig import UPGRADE, Nodes, ask, example, get, heard, listening, say, serving, until
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
-from bassnet_osc import oscquery, wire
+from bassnet_osc import oscquery, oscquery_listeners, wire
 from bassnet_osc.oscquery import QueryServer
 from bassnet_osc.oscquery_guard import Limited
 from bassnet_osc.oscquery_namespace import Node
@@ -80,7 +80,7 @@ def test_a_flood_of_frames_is_ended_and_keeps_nobody_waiting(server: QueryServer
         assert get(server, "/bassnet/z?VALUE")[0] == 200
         assert time.monotonic() - begun < 0.5  # measured 0.01
         assert until(lambda: not server._connections)
-    assert server.n_refused == oscquery.MAX_REFUSED + 1
+    assert server.n_refused == oscquery_listeners.MAX_REFUSED + 1
 
 
 def test_a_message_above_the_limit_ends_the_connection(server: QueryServer) -> None:
@@ -94,10 +94,10 @@ def test_a_message_above_the_limit_ends_the_connection(server: QueryServer) -> N
 
 def test_one_listener_has_a_limited_number_of_paths(server: QueryServer) -> None:
     with listening(server) as listener:
-        for n in range(oscquery.MAX_PATHS + 10):
+        for n in range(oscquery_listeners.MAX_PATHS + 10):
             say(listener, "LISTEN", f"/none/{n}")
         assert until(lambda: server.n_refused == 10)
-        assert [len(paths) for paths in server._heard.values()] == [oscquery.MAX_PATHS]
+        assert [len(paths) for paths in server._listeners._heard.values()] == [oscquery_listeners.MAX_PATHS]
         say(listener, "IGNORE", "/none/0")
         say(listener, "LISTEN", "/bassnet/z")
         assert heard(listener).args == (0.5, -1.0)
@@ -137,8 +137,8 @@ def test_a_listener_that_answers_no_ping_is_dropped(nodes: Nodes, monkeypatch: p
     with serving(nodes) as server, listening(server) as alive:
         with socket.create_connection(("127.0.0.1", server.port)) as deaf:
             deaf.sendall(UPGRADE)
-            assert until(lambda: len(server._heard) == 2)
-            assert until(lambda: len(server._heard) == 1, 3.0)
+            assert until(lambda: len(server._listeners._heard) == 2)
+            assert until(lambda: len(server._listeners._heard) == 1, 3.0)
         say(alive, "LISTEN", "/bassnet/z")
         assert heard(alive).args == (0.5, -1.0)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from oscquery_rig import BOTH, Nodes, example, heard, is_silent, listening, say, serving, until
 
-from bassnet_osc import oscquery, wire
+from bassnet_osc import oscquery_listeners, wire
 from bassnet_osc.oscquery import QueryServer
 from bassnet_osc.oscquery_namespace import Node
 
@@ -76,17 +76,17 @@ def test_nobody_is_looked_after_while_nobody_listens(nodes: Nodes) -> None:
                 heard(listener)
                 before = n_asked
                 assert until(lambda: n_asked > before + 2)  # noqa: B023
-            assert until(lambda: not server._heard)
-            time.sleep(2 * oscquery.POLL)
+            assert until(lambda: not server._listeners._heard)
+            time.sleep(2 * oscquery_listeners.POLL)
             before = n_asked
-            time.sleep(4 * oscquery.POLL)
+            time.sleep(4 * oscquery_listeners.POLL)
             assert n_asked == before
 
 
 def test_a_slow_reader_keeps_little_memory_and_gets_the_newest(
     server: QueryServer, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oscquery, "POLL", 0.001)
+    monkeypatch.setattr(oscquery_listeners, "POLL", 0.001)
     large = 200_000  # bytes of a value: the kernel's own buffers are full soon
     with listening(server, max_size=None, max_queue=1) as listener:
         say(listener, "LISTEN", "/large")
@@ -97,9 +97,9 @@ def test_a_slow_reader_keeps_little_memory_and_gets_the_newest(
             nodes["/large"] = Node("s", "", 1, (f"{n:04d}" + "x" * large,), ())
             time.sleep(0.003)
             unsent = max((one.transport.get_write_buffer_size() for one in server._connections), default=0)
-            n_full += unsent > oscquery.MAX_BACKLOG
+            n_full += unsent > oscquery_listeners.MAX_BACKLOG
             most = max(most, unsent)
-        assert most < oscquery.MAX_BACKLOG + 2 * large
+        assert most < oscquery_listeners.MAX_BACKLOG + 2 * large
         told = [listener.recv(2)[12:16]]  # after address and type tag
         while told[-1] != f"{n:04d}".encode():
             told.append(listener.recv(2)[12:16])
