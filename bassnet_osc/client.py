@@ -22,6 +22,7 @@ from bassnet_osc.audio_wire import SEQ_MODULO
 from bassnet_osc.frames import Block
 from bassnet_osc.line import Line
 from bassnet_osc.spec import HOST, PORT, BassNetError
+from bassnet_osc.steering import Steering
 from bassnet_osc.wire import Message
 
 DEADLINE_MS = 20.0  # for an answer, unless told otherwise: one hop of the live model
@@ -31,7 +32,7 @@ AUDIO_OUT, VARIATION = "/bassnet/audio/out", "/bassnet/variation/"
 MAX_UNREAD = 4096  # answers of a variation that are kept for somebody who reads them
 
 
-class Client:
+class Client(Steering):
     """One session of a server.
 
     Formats: `f` float lists, `b` float32 blobs, `s16` int16 blobs (half the bytes, clipped at full scale).
@@ -141,35 +142,6 @@ class Client:
                 break
         return self._answers.popleft() if self._answers else None
 
-    def z(self, x: float, y: float) -> None:
-        """Moves in the latent plane; the server clamps to its z_range."""
-        self._choose("/bassnet/z", float(x), float(y))
-
-    def plan_z(self, seq: int, offset: int, x: float, y: float) -> None:
-        """z at a sample of the mix: `offset` samples into block `seq`; straight lines between such points."""
-        self._say("/bassnet/z/at", seq, offset, float(x), float(y))
-
-    def vary(self, n: int, x: float, y: float) -> None:
-        """Moves a further bass, 1 to 8, which begins with this; its answers come into `variations[n]`."""
-        self._choose(f"/bassnet/variation/{n}/z", float(x), float(y))
-
-    def unvary(self, n: int) -> None:
-        """Ends a further bass."""
-        self._say(f"/bassnet/variation/{n}/off")
-        self._choices.forget(f"/bassnet/variation/{n}/z")
-
-    def switch(self, model: str) -> None:
-        """Plays by another installed model; `latency_samples` may be another one then."""
-        self._choose("/bassnet/model", model)
-
-    def param(self, name: str, value: str | float) -> None:
-        """Changes the sound: a name of bassnet_osc.sound.PARAMS; numbers are clamped to its range."""
-        self._choose(f"/bassnet/param/{name}", value)
-
-    def reset(self) -> None:
-        """Starts the stream anew, as after connect; seq goes on."""
-        self._say("/bassnet/reset")
-
     def ping(self, timeout: float = 1.0) -> float | None:
         """Round trip in milliseconds, or None when no answer came."""
         self._n_pings += 1
@@ -206,10 +178,6 @@ class Client:
 
     def _say(self, address: str, *args: Any) -> None:
         self._send(wire.encode(address, *args))
-
-    def _choose(self, address: str, *args: Any) -> None:
-        self._say(address, *args)
-        self._choices.add(address, args)
 
     def _send(self, datagram: bytes) -> None:
         self._open_line.send(datagram)
