@@ -4,3 +4,7 @@ The runtime, without torch. Flow: spec <- bundle <- stream <- voice <- engine <-
 """
 
 __version__ = "0.1.0"
+
+
+class BassNetError(ValueError):
+    """A bad input from outside. Its text is one line: the rule, the value received, the mend."""

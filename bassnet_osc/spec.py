@@ -2,19 +2,20 @@
 
 Frozen, framework-free dataclasses that training, export and serving all import. A spec travels inside
 each checkpoint and each bundle (`model.json` and the ONNX metadata); nothing else types these numbers,
-and no command line sets them. This module imports the standard library alone.
+and no command line sets them. It needs the standard library alone.
 
-Flow: spec <- everything.
+Flow: spec <- everything. How a file writes it and is checked: spec_json.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+from bassnet_osc import BassNetError as BassNetError  # where all others have it from
+from bassnet_osc.spec_json import Document, Fields
 
 FORMAT = 1  # number of the bundle layout: names and shapes of the graphs below
 
@@ -40,10 +41,6 @@ GRAPHS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     FACTORS: (("mix",), ("factors",)),
     DECODER_Z: (("factors", "z"), ("f0", "level", "onset")),
 }
-
-
-class BassNetError(ValueError):
-    """A bad input from outside. Its text is one line: the rule, the value received, the mend."""
 
 
 @dataclass(frozen=True)
@@ -229,12 +226,8 @@ class ModelSpec:
             raise BassNetError(f"heads must be narrow or wide; got {self.heads!r}: choose one")
 
 
-# Fields that older files had not, and what these did.
-LATER: dict[str, dict[str, Any]] = {"model": {"heads": "narrow"}, "window": {"ahead": 0}}
-
-
 @dataclass(frozen=True)
-class Spec:
+class Spec(Document):
     """All of it: what a checkpoint or a bundle says about itself."""
 
     cqt: CqtSpec = field(default_factory=CqtSpec)
@@ -242,68 +235,7 @@ class Spec:
     descriptor: DescriptorSpec = field(default_factory=DescriptorSpec)
     model: ModelSpec = field(default_factory=ModelSpec)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Nested plain dictionary, ready for JSON."""
-        return dataclasses.asdict(self)
-
-    def to_json(self) -> str:
-        """One line of JSON with sorted keys, equal for equal specs."""
-        return json.dumps(self.to_dict(), sort_keys=True)
-
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> Spec:
-        """Inverse of `to_dict`; raises BassNetError naming a missing or unknown field."""
-        values = dict(values) if isinstance(values, dict) else values
-        parts = {"cqt": CqtSpec, "window": WindowSpec, "descriptor": DescriptorSpec, "model": ModelSpec}
-        _same_names("spec", parts.keys(), values)
-        built = {}
-        for name, cls in parts.items():
-            fields = dataclasses.fields(cls)
-            if isinstance(values[name], dict):
-                values[name] = LATER.get(name, {}) | values[name]
-            _same_names(f"spec.{name}", (f.name for f in fields), values[name])
-            for f in fields:
-                _same_kind(f"spec.{name}.{f.name}", f.default, values[name][f.name])
-            built[name] = cls(**values[name])
-        return Spec(**built)
-
-    @staticmethod
-    def from_json(text: str) -> Spec:
-        """Inverse of `to_json`; raises BassNetError for text that is no JSON."""
-        try:
-            values = json.loads(text)
-        except (ValueError, RecursionError):
-            raise BassNetError(f"a spec must be JSON; got {text[:40]!r}: export again") from None
-        return Spec.from_dict(values)
-
-    def differences(self, other: Spec) -> list[str]:
-        """The fields in which two specs differ, each as 'cqt.gamma: 5.0 != 3.0'."""
-        mine, theirs = self.to_dict(), other.to_dict()
-        return [
-            f"{part}.{name}: {value!r} != {theirs[part][name]!r}"
-            for part, fields in mine.items()
-            for name, value in fields.items()
-            if value != theirs[part][name]
-        ]
-
-
-def _same_names(where: str, expected: Any, values: Any) -> None:
-    names = set(expected)
-    if not isinstance(values, dict) or set(values) != names:
-        got = set(values) if isinstance(values, dict) else set()
-        raise BassNetError(
-            f"{where} must have exactly the fields {sorted(names)}; missing {sorted(names - got)}, unknown "
-            f"{sorted(got - names)}: the file comes from another version, export it again"
-        )
-
-
-def _same_kind(where: str, default: Any, value: Any) -> None:
-    """Numbers for numbers, whole ones for whole ones, words for words."""
-    allowed: Any = (int, float) if isinstance(default, float) else type(default)
-    if isinstance(value, bool) or not isinstance(value, allowed):
-        raise BassNetError(f"{where} must be like {default!r}; got {value!r}: export again")
-    if not isinstance(value, str) and not abs(value) < math.inf:
-        raise BassNetError(f"{where} must be finite; got {value!r}: export again")
+    later: ClassVar[Fields] = {"model": {"heads": "narrow"}, "window": {"ahead": 0}}
 
 
 def _check_reference(reference: str) -> None:
