@@ -71,7 +71,7 @@ class Session:
         self.is_proven = False  # whether the client has shown by the token that it gets what is sent to it
         self.credit = 0  # bytes that came from an unproven one and were not answered yet
         self.owes_welcome = False  # whether the welcome was cut to the length of an unproven hello
-        self.wants: set[str] = set()  # what it has subscribed to, of addresses.SUBSCRIPTIONS
+        self.wants: set[str] = set()  # what it has subscribed to, of handlers.SUBSCRIPTIONS
         self.notes = LiveNotes(z.spec)
         self._make_voice = make_voice
         self.voice = make_voice(self)

@@ -1,4 +1,4 @@
-"""The engine hears in order, in one thread or more, decodes in batches, does less if it must, and measures."""
+"""The engine hears in order, in one thread or more, decodes in batches, does less if it must, measures."""
 
 from __future__ import annotations
 

@@ -280,7 +280,7 @@ def test_other_devices_are_warmed_up_for_every_number_of_rows(
 ) -> None:
     for name, rows in (("cpu", [MAX_ROWS, 1]), ("cuda", list(range(MAX_ROWS, 0, -1)))):
         seen: list[int] = []
-        monkeypatch.setattr(bundle, "decode", lambda mix, z, seen=seen: seen.append(len(mix)))
+        monkeypatch.setattr(bundle, "decode_factors", lambda x, z, used, seen=seen: seen.append(len(z)))
         bundle.runs_on.name = name
         bundle.warm_up()
         assert seen == rows
