@@ -5,14 +5,15 @@ Flow: stream -> hearing -> engine, voice.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 from bassnet_osc.frames import Block, Frames
-from bassnet_osc.spec import DescriptorSpec, Spec
+from bassnet_osc.spec import MAX_ROWS, DescriptorSpec, Spec
 
 # Of n rows, the frames that a window uses: f0 (n, used, n_bins), level and onset (n, used).
 Outputs: TypeAlias = tuple[Block, Block, Block]
@@ -65,6 +66,31 @@ def decoded(windows: Sequence[Window], rows: Sequence[Block]) -> Outputs:
     return model.decode_factors(np.concatenate(repeated), np.concatenate(rows), used)
 
 
+def batches(windows: Iterable[Window]) -> Iterator[list[Window]]:
+    """Neighbours that may be decoded in one call: MAX_ROWS rows at most, but no window is cut in two."""
+    batch: list[Window] = []
+    for window in windows:
+        if batch and not _has_room(batch, window):
+            yield batch
+            batch = []
+        batch.append(window)
+    if batch:
+        yield batch
+
+
+def _has_room(batch: Sequence[Window], window: Window) -> bool:
+    is_alike = batch[0].model is window.model and batch[0].used == window.used
+    return is_alike and sum(len(one.z) for one in (*batch, window)) <= MAX_ROWS
+
+
+def decoded_apart(windows: Sequence[Window]) -> list[Outputs]:
+    """Decodes some windows of one model in one call, all rows of each; gives the outputs of each."""
+    outputs = decoded(windows, [window.z for window in windows])
+    ends = np.cumsum([len(window.z) for window in windows])
+    cut = [np.split(output, ends[:-1]) for output in outputs]
+    return list(zip(*cut, strict=True))
+
+
 @dataclass(frozen=True)
 class Decision:
     """How a window was played: by which model, with which z of each variation, decoded or not."""
@@ -101,12 +127,29 @@ class Heard:
 Hearing: TypeAlias = Generator[Window, "Outputs | None", Heard]
 
 
-def heard_alone(hearing: Hearing) -> Heard:
-    """Decodes each window by itself, as soon as it is due."""
-    try:
-        window = next(hearing)
-        while True:
-            window = hearing.send(decoded([window], [window.z]))
-    except StopIteration as end:
-        heard: Heard = end.value
-        return heard
+class Turn(NamedTuple):
+    """Whose turn it is to be added up: window w of this model, with these z of the variations."""
+
+    w: int
+    model: Model
+    z: dict[int, tuple[float, float]]
+
+
+@dataclass
+class Hearable:
+    """A block that is being heard: the turns that it still has, and what the others have brought.
+
+    `runs`: of each variation. The rest is as in `Heard`.
+    """
+
+    block: Block
+    descriptor: DescriptorSpec
+    runs: dict[int, list[Frames]]
+    turns: deque[Turn] = field(default_factory=deque)
+    stand_in_end: int | None = None
+    decisions: list[Decision] = field(default_factory=list)
+
+    def heard(self) -> Heard:
+        """All of it, once every turn is over."""
+        variations = {n: Frames.join(run) for n, run in self.runs.items()}
+        return Heard(self.block, variations, self.descriptor, self.stand_in_end, tuple(self.decisions))

@@ -1,6 +1,7 @@
 """The offline door: mix files in, a bass file out, by the very stream that plays live.
 
-Flow: audio_files.Mix -> voice.Voice -> bass file, picture, notes (-> quantise) -> MIDI file.
+Flow: audio_files.Mix -> voice.Voice -> bass file, picture, notes (-> quantise) -> MIDI file. The windows of a
+second or two are decoded on several threads, while the bass before them is played and written.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -20,14 +23,19 @@ from tqdm import tqdm
 from bassnet_osc.audio_files import Audio, BassFile, Mix, check_output, check_sound_output, whole
 from bassnet_osc.bundle import DEFAULT_FOR_FILES, Bundle
 from bassnet_osc.frames import Frames
+from bassnet_osc.hearing import Hearable, Heard, Outputs, decoded_apart
 from bassnet_osc.latent import Z, read_z_csv
 from bassnet_osc.notes import BPM, beat_us, notes_from_frames, shift_octaves, write_midi
+from bassnet_osc.providers import CPU
 from bassnet_osc.quantise import quantise, step_ticks
 from bassnet_osc.sound import DEFAULT_SOUND, Sound
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.voice import Voice
 
-THREADS = min(2, os.cpu_count() or 1)  # of the model, where nobody waits for a block; the sound is the same
+MOST_THREADS = 4  # with more, the rest of the work, which is Python's, keeps them waiting
+THREADS = min(MOST_THREADS, os.cpu_count() or 1)  # that decode, where nobody waits; the sound is the same
+PIECE_S = 0.5  # of the mix, heard at a time: some batches for each thread
+AHEAD = 3  # pieces that are being decoded while one is played: so many keep the threads busy, few the memory
 
 
 @dataclass(frozen=True)
@@ -44,15 +52,46 @@ class Rendered:
     merged: int  # notes that are not in the MIDI file, because a louder one took their line of the grid
 
 
-def aligned(voice: Voice, blocks: Iterable[Audio]) -> Iterator[Audio]:
-    """The bass without its latency: as long as the mix, time t of the one belongs to time t of the other."""
+def aligned(voice: Voice, blocks: Iterable[Audio], threads: int = 1) -> Iterator[Audio]:
+    """The bass without its latency: as long as the mix, time t of the one belongs to time t of the other.
+
+    The mix is read some pieces ahead of the bass; `threads` decode it.
+    """
     early = voice.latency_samples
-    for block in chain(blocks, [np.zeros(early, np.float32)]):
-        voice.accept(voice.hear(block))
-        bass = voice.play(len(block))[0][0]
-        dropped = min(early, len(bass))
-        early -= dropped
-        yield bass[dropped:]
+    with closing(_heard(voice, chain(blocks, [np.zeros(early, np.float32)]), threads)) as hearings:
+        for heard in hearings:
+            voice.accept(heard)
+            bass = voice.play(len(heard.block))[0][0]
+            dropped = min(early, len(bass))
+            early -= dropped
+            yield bass[dropped:]
+
+
+def _heard(voice: Voice, blocks: Iterable[Audio], threads: int) -> Generator[Heard]:
+    """Hears blocks in order, decoding AHEAD of them meanwhile."""
+    waiting: deque[tuple[Hearable, list[Future[list[Outputs]]]]] = deque()
+
+    def oldest() -> Heard:
+        hearable, batches = waiting.popleft()
+        return voice.finish(hearable, chain.from_iterable(batch.result() for batch in batches))
+
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for block in blocks:
+            hearable, due = voice.prepare(block)
+            waiting.append((hearable, [pool.submit(decoded_apart, batch) for batch in due]))
+            if len(waiting) > AHEAD:
+                yield oldest()
+        while waiting:
+            yield oldest()
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever stops early need not wait for all of them
+
+
+def in_pieces(blocks: Iterable[Audio], size: int) -> Iterator[Audio]:
+    """The same signal, no block longer than `size`."""
+    for block in blocks:
+        yield from (block[i : i + size] for i in range(0, len(block), size))
 
 
 def render(
@@ -78,7 +117,7 @@ def render(
     _check_files([*mixes, z_file] if z_file is not None else mixes, outputs, bass, picture)
     _check_notes(midi, bpm, grid)
     mix = Mix(mixes)
-    bundle = Bundle.load(model, threads=THREADS)
+    bundle = Bundle.load(model)
     curve = z_curve(z, z_file, bundle)
     with ExitStack() as stack:
         parts = {path: stack.enter_context(whole(path)) for path in outputs}
@@ -156,9 +195,11 @@ def _write_bass(
         bar_format="{desc} {percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s, {remaining} left",
         disable=None,
     )
+    threads = THREADS if bundle.runs_on.name == CPU else 1  # another device has one set of inputs
     peak = 0.0
     with progress, BassFile(part, path, mix.sample_rate) as file:
-        for block in aligned(voice, mix.blocks()):
+        pieces = in_pieces(mix.blocks(), math.ceil(PIECE_S * mix.sample_rate))
+        for block in aligned(voice, pieces, threads):
             file.write(block)
             peak = max(peak, float(np.abs(block).max(initial=0.0)))
             progress.update(len(block) / mix.sample_rate)

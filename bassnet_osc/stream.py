@@ -16,13 +16,26 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 
 import numpy as np
 
 from bassnet_osc.frames import Block, Frames, stand_in
-from bassnet_osc.hearing import Decision, Heard, Hearing, Model, Outputs, Window, decoded, heard_alone
+from bassnet_osc.hearing import (
+    Decision,
+    Hearable,
+    Heard,
+    Hearing,
+    Model,
+    Outputs,
+    Turn,
+    Window,
+    batches,
+    decoded,
+    decoded_apart,
+)
 from bassnet_osc.latent import Z
 from bassnet_osc.overlap_add import OverlapAdd, can_repeat
 from bassnet_osc.resample import HIGHEST_RATE, LOWEST_RATE, Resampler
@@ -94,30 +107,36 @@ class Stream:
 
     def process(self, block: Block) -> Frames:
         """Takes a block (n,) of the mix and gives the frames that it finishes, possibly none."""
-        return heard_alone(self.hearing(block)).frames
+        return self.hear(block).frames
+
+    def hear(self, block: Block) -> Heard:
+        """What a block (n,) of the mix brings, its windows decoded MAX_ROWS at a time."""
+        hearable, due = self.prepare(block)
+        return self.finish(hearable, chain.from_iterable(map(decoded_apart, due)))
+
+    def prepare(self, block: Block) -> tuple[Hearable, Iterator[list[Window]]]:
+        """The first half of `hear`: what `finish` needs, and the windows that are due, batch by batch.
+
+        The batches have to be taken, to the last one, before the next block may be prepared.
+        """
+        hearable = self._begin(block)
+        return hearable, batches(self._windows(hearable))
+
+    def finish(self, hearable: Hearable, outputs: Iterable[Outputs]) -> Heard:
+        """The second half: adds up the outputs of the windows, in order. Blocks come in order, too.
+
+        They may come later than others were prepared.
+        """
+        for output in outputs:
+            self._add(hearable, output)
+        return hearable.heard()
 
     def hearing(self, block: Block) -> Hearing:
-        """As `process`, in steps: decoding is the caller's, who may do it for several streams at once."""
-        self._n_samples += len(block)
-        self._audio = np.concatenate([self._audio, self._resampler.process(block)])
-        known = self._known_before()
-        runs: dict[int, list[Frames]] = {n: [known] for n in (self.z if len(known) else [0])}
-        decisions, stand_in_end = [], None
-        while self._is_due():
-            z = self.z
-            self._sums = {n: adding for n, adding in self._sums.items() if n in z}
-            window, places = self._next_window(z)
-            outputs = yield window
-            self._was_decoded = outputs is not None
-            decisions.append(Decision(window.model, places, self._was_decoded))
-            for row, n in enumerate(z):
-                frames, is_stand_in = self._add(n, None if outputs is None else _joined(outputs, row))
-                runs.setdefault(n, []).append(frames)
-                if is_stand_in:
-                    stand_in_end = frames.end
-            self._w += 1
-        variations = {n: Frames.join(run) for n, run in runs.items()}
-        return Heard(block, variations, self._model.spec.descriptor, stand_in_end, tuple(decisions))
+        """As `hear`, in steps: decoding is the caller's, who may do it for several streams at once."""
+        hearable = self._begin(block)
+        for window in self._windows(hearable):
+            self._add(hearable, (yield window))
+        return hearable.heard()
 
     def hear_again(self, block: Block, decisions: Sequence[Decision]) -> Heard:
         """As the block was heard before: by the same models and z, with the same windows left out.
@@ -187,9 +206,28 @@ class Stream:
         self._model, window = model, model.spec.window
         self._used = dataclasses.replace(window, taper=self.window.taper, skip=self.window.skip).used
 
-    def _next_window(self, zs: dict[int, Z]) -> tuple[Window, dict[int, tuple[float, float]]]:
-        """Analyses the frames that the next window adds; gives the window and the places of its z."""
-        self._take(self._wanted)
+    def _begin(self, block: Block) -> Hearable:
+        self._n_samples += len(block)
+        self._audio = np.concatenate([self._audio, self._resampler.process(block)])
+        known = self._known_before()
+        runs = {n: [known] for n in (self.z if len(known) else [0])}
+        return Hearable(block, self._model.spec.descriptor, runs)
+
+    def _windows(self, hearable: Hearable) -> Iterator[Window]:
+        """The windows that are due, each prepared when it is asked for."""
+        while self._is_due():
+            self._take(self._wanted)
+            self._analyse()
+            at = self.window.hop * (self._w + 1) + self.window.ahead
+            turn = Turn(self._w, self._model, {n: z(at) for n, z in self.z.items()})
+            rows = np.array(list(turn.z.values()), dtype=np.float32)
+            hearable.turns.append(turn)
+            self._w += 1
+            may_be_left_out = self._was_decoded and can_repeat(self.window)
+            yield Window(self._model, self._mix, rows, self._used, may_be_left_out)
+
+    def _analyse(self) -> None:
+        """Adds the frames that are new to the next window."""
         cqt, n_new = self.spec.cqt, self._newest + 1 - self._n_frames
         n_needed = cqt.left + (n_new - 1) * cqt.hop_length + cqt.right
         frames = self._model.frontend(self._audio[:n_needed])
@@ -197,21 +235,29 @@ class Stream:
         self._audio = self._audio[n_new * cqt.hop_length :]
         self._audio_start += n_new * cqt.hop_length
         self._n_frames += n_new
-        at = self.window.hop * (self._w + 1) + self.window.ahead
-        places = {n: z(at) for n, z in zs.items()}
-        rows = np.array(list(places.values()), dtype=np.float32)
-        may_be_left_out = self._was_decoded and can_repeat(self.window)
-        return Window(self._model, self._mix, rows, self._used, may_be_left_out), places
 
-    def _add(self, n: int, output: Block | None) -> tuple[Frames, bool]:
-        if n not in self._sums:  # it joins now
-            self._sums[n] = OverlapAdd(self.spec, self.window, is_first=False)
-        return self._sums[n].add(self._w, output, self._model.spec.descriptor)
+    def _add(self, hearable: Hearable, outputs: Outputs | None) -> None:
+        """Adds the next window's outputs up, None where it was left out."""
+        turn = hearable.turns.popleft()
+        hearable.descriptor = turn.model.spec.descriptor
+        self._was_decoded = outputs is not None
+        hearable.decisions.append(Decision(turn.model, turn.z, self._was_decoded))
+        self._sums = {n: adding for n, adding in self._sums.items() if n in turn.z}
+        for row, n in enumerate(turn.z):
+            if n not in self._sums:  # it joins now
+                self._sums[n] = OverlapAdd(self.spec, self.window, is_first=False)
+            output = None if outputs is None else _joined(outputs, row)
+            frames, is_stand_in = self._sums[n].add(turn.w, output, hearable.descriptor)
+            hearable.runs.setdefault(n, []).append(frames)
+            if is_stand_in:
+                hearable.stand_in_end = frames.end
 
 
 def _last(frames: Block, size: int) -> Block:
     """The newest `size` frames, zeros before the first."""
-    return np.pad(frames[-size:], ((max(0, size - len(frames)), 0), (0, 0)))
+    if len(frames) >= size:
+        return frames[-size:]
+    return np.pad(frames, ((size - len(frames), 0), (0, 0)))
 
 
 def _there(place: tuple[float, float], frame: int) -> tuple[float, float]:

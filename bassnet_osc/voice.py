@@ -8,14 +8,14 @@ on another thread than `accept` and `play`: the two halves share no state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from bassnet_osc.bass import Bass
 from bassnet_osc.frames import Block, Frames
-from bassnet_osc.hearing import Decision, Heard, Hearing, Model, heard_alone
+from bassnet_osc.hearing import Decision, Hearable, Heard, Hearing, Model, Outputs, Window
 from bassnet_osc.latent import Z
 from bassnet_osc.sound import DEFAULT_SOUND, Sound
 from bassnet_osc.spec import BassNetError
@@ -138,7 +138,15 @@ class Voice:
 
     def hear(self, block: Block) -> Heard:
         """What this block (n,) of the mix brings. Blocks come in order."""
-        return heard_alone(self.hearing(block))
+        return self._stream.hear(block)
+
+    def prepare(self, block: Block) -> tuple[Hearable, Iterator[list[Window]]]:
+        """The first half of `hear`, for who decodes elsewhere meanwhile; see `Stream.prepare`."""
+        return self._stream.prepare(block)
+
+    def finish(self, hearable: Hearable, outputs: Iterable[Outputs]) -> Heard:
+        """The second half: what a prepared block brings. Blocks come in order."""
+        return self._stream.finish(hearable, outputs)
 
     def hear_again(self, block: Block, decisions: Sequence[Decision]) -> Heard:
         """As the block was heard before: by the same models and z, with the same windows left out."""

@@ -15,6 +15,7 @@ from fakes import WholeWindows
 from bassnet_osc import render as render_module
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.presets import live
+from bassnet_osc.providers import Provider
 from bassnet_osc.render import aligned, parse_z, render
 from bassnet_osc.sound import Sound
 from bassnet_osc.spec import BassNetError, Spec
@@ -31,6 +32,7 @@ class Echo(WholeWindows):
 
     spec: Spec = live()
     name = "echo"
+    runs_on = Provider("cpu")
 
     def frontend(self, audio: np.ndarray) -> np.ndarray:
         """Each frame holds the level of its last hop in all its bins."""
@@ -44,7 +46,7 @@ class Echo(WholeWindows):
     def decode(self, mix: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         level = mix[:, :, 0]
         f0 = np.zeros_like(mix)
-        f0[:, :, 72 if z[0, 0] > 0 else 36] = 1
+        f0[np.arange(len(mix)), :, np.where(z[:, 0] > 0, 72, 36)] = 1
         onset = np.diff(level, prepend=0, axis=1) > 0.3
         return f0, level, onset.astype(np.float32)
 

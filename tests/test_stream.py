@@ -39,9 +39,9 @@ class Mirror(WholeWindows):
         return np.abs(audio[starts[:, None] + np.arange(64) % 64][:, np.arange(cqt.n_bins) % 64])
 
     def decode(self, mix: Block, z: Block) -> tuple[Block, Block, Block]:
-        self.z.append((float(z[0, 0]), float(z[0, 1])))
+        self.z += [(float(x), float(y)) for x, y in z]
         level = np.clip(0.5 + mix.mean(axis=(1, 2))[:, None] + 0.1 * mix.mean(axis=2), 0, 1)
-        f0 = mix**2 + 1e-3 + 0.01 * np.abs(z.sum())
+        f0 = mix**2 + 1e-3 + 0.01 * np.abs(z.sum(axis=1))[:, None, None]
         return f0 / f0.sum(axis=2, keepdims=True), level, 1 - level
 
 
