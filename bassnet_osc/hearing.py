@@ -59,6 +59,8 @@ def decoded(windows: Sequence[Window], rows: Sequence[Block]) -> Outputs:
         together = model.factors(np.stack([window.mix for window in new]), used)
         for i, window in enumerate(new):
             window.factors = together[i : i + 1]
+        if len(new) == len(windows) == sum(map(len, rows)):  # as is usual: nothing to be repeated
+            return model.decode_factors(together, np.concatenate(rows), used)
     factors = [window.factors for window in windows if window.factors is not None]
     if len(windows) == 1:
         return model.decode_factors(factors[0], rows[0], used)

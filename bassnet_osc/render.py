@@ -32,7 +32,7 @@ from bassnet_osc.sound import DEFAULT_SOUND, Sound
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.voice import Voice
 
-MOST_THREADS = 4  # with more, the rest of the work, which is Python's, keeps them waiting
+MOST_THREADS = 4  # all else is one thread's work, a fifth to a third of theirs: more would wait for it
 THREADS = min(MOST_THREADS, os.cpu_count() or 1)  # that decode, where nobody waits; the sound is the same
 PIECE_S = 0.5  # of the mix, heard at a time: some batches for each thread
 AHEAD = 3  # pieces that are being decoded while one is played: so many keep the threads busy, few the memory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from bassnet_osc import render as render_module
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.presets import live
 from bassnet_osc.providers import Provider
-from bassnet_osc.render import aligned, parse_z, render
+from bassnet_osc.render import AHEAD, aligned, in_pieces, parse_z, render
 from bassnet_osc.sound import Sound
 from bassnet_osc.spec import BassNetError, Spec
 from bassnet_osc.voice import Voice
@@ -122,6 +123,59 @@ def test_block_size_does_not_matter(echo: Any, rng: np.random.Generator) -> None
     assert len(whole) == len(audio)
     for size in (161, 256, 4096):
         np.testing.assert_array_equal(played(size), whole)
+
+
+def test_threads_and_pieces_do_not_matter(probe_folder: Path, rng: np.random.Generator) -> None:
+    bundle = Bundle(probe_folder, "cpu")
+    audio = (0.1 * rng.standard_normal(2 * SAMPLE_RATE)).astype(np.float32)
+
+    def played(threads: int, size: int) -> np.ndarray:
+        voice = Voice(bundle, SAMPLE_RATE, lambda frame: (frame / 100, -1.0))
+        return np.concatenate(list(aligned(voice, in_pieces([audio, audio], size), threads)))
+
+    plain = Voice(bundle, SAMPLE_RATE, lambda frame: (frame / 100, -1.0))
+    late = np.zeros(plain.latency_samples, np.float32)
+    whole = plain.process(np.concatenate([audio, audio, late]))[len(late) :]
+    assert np.abs(whole).max() > 0.01
+    for threads, size in ((1, 100_000), (2, 500), (3, 24_000)):
+        np.testing.assert_array_equal(played(threads, size), whole)
+
+
+def test_the_size_of_pieces_does_not_matter_to_the_file(mix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = []
+    for piece_s in (0.01, 0.5, 100.0):
+        monkeypatch.setattr(render_module, "PIECE_S", piece_s)
+        render([mix], mix.with_name("bass.wav"), midi=mix.with_name("bass.mid"))
+        files.append([mix.with_name(name).read_bytes() for name in ("bass.wav", "bass.mid")])
+    assert files[0] == files[1] == files[2]
+
+
+def test_the_mix_is_read_only_a_few_pieces_ahead(echo: Any) -> None:
+    read: list[np.ndarray] = []
+
+    def blocks() -> Iterator[np.ndarray]:
+        for _ in range(100):
+            read.append(np.zeros(1000, np.float32))
+            yield read[-1]
+
+    voice = Voice(echo, SAMPLE_RATE, lambda frame: (0.0, 0.0))
+    ahead = [len(read) - k for k, _ in enumerate(aligned(voice, blocks(), 2), start=1)]
+    assert max(ahead) == AHEAD
+
+
+@pytest.mark.parametrize("fault", [ValueError("no such kernel"), KeyboardInterrupt()])
+def test_a_fault_while_decoding_leaves_nothing(
+    mix: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    def decode(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(Echo, "decode", decode)
+    n_threads = threading.active_count()
+    with pytest.raises(type(fault)):
+        render([mix], mix.with_name("bass.wav"))
+    assert list(mix.parent.iterdir()) == [mix]
+    assert threading.active_count() == n_threads
 
 
 def test_several_mixes_play_together(mix: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +15,12 @@ from fakes import WholeWindows
 
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.frames import Frames
+from bassnet_osc.hearing import Heard, Window, batches, decoded, decoded_apart
 from bassnet_osc.latent import LiveZ, ZCurve
 from bassnet_osc.overlap_add import bin_to_hz, f0_of, hann
 from bassnet_osc.presets import anticipating, live, studio
 from bassnet_osc.resample import Resampler
-from bassnet_osc.spec import BassNetError, CqtSpec, Spec
+from bassnet_osc.spec import MAX_ROWS, BassNetError, CqtSpec, Spec
 from bassnet_osc.stream import Stream
 
 Block = npt.NDArray[np.float32]
@@ -31,6 +34,7 @@ class Mirror(WholeWindows):
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.z: list[tuple[float, float]] = []
+        self.batches: list[int] = []
 
     def frontend(self, audio: Block) -> Block:
         cqt = self.spec.cqt
@@ -39,6 +43,7 @@ class Mirror(WholeWindows):
         return np.abs(audio[starts[:, None] + np.arange(64) % 64][:, np.arange(cqt.n_bins) % 64])
 
     def decode(self, mix: Block, z: Block) -> tuple[Block, Block, Block]:
+        self.batches.append(len(z))
         self.z += [(float(x), float(y)) for x, y in z]
         level = np.clip(0.5 + mix.mean(axis=(1, 2))[:, None] + 0.1 * mix.mean(axis=2), 0, 1)
         f0 = mix**2 + 1e-3 + 0.01 * np.abs(z.sum(axis=1))[:, None, None]
@@ -259,3 +264,127 @@ def test_predicting_more_than_a_window_is_late_is_refused() -> None:
         dataclasses.replace(live().window, ahead=6)
     with pytest.raises(BassNetError, match="ahead"):  # a smaller skip makes the windows less late than that
         Stream(Mirror(anticipating(live())), RATE, origin, skip=1)
+
+
+# --- in batches, as offline ---------------------------------------------------------------------------
+
+
+def window_by_window(stream: Stream, block: Block) -> Heard:
+    """What a block brings where each window is decoded by itself, as soon as it is due."""
+    hearing = stream.hearing(block)
+    try:
+        window = next(hearing)
+        while True:
+            window = hearing.send(decoded([window], [window.z]))
+    except StopIteration as end:
+        heard: Heard = end.value
+        return heard
+
+
+def joined(heard: list[Heard], n: int) -> Frames:
+    """The frames of a variation."""
+    return Frames.join([one.variations[n] for one in heard if n in one.variations])
+
+
+def hear_all(stream: Stream, audio: Block, size: int, hear: Callable[[Stream, Block], Heard]) -> list[Heard]:
+    """A signal in blocks, while variations come and go, z moves and, in its middle, the model changes."""
+    z = LiveZ(live())
+    stream.z = {0: z}
+    z.plan(3, 1.0, -1.0)
+    z.plan(20, -2.0, 2.0)
+    heard = []
+    for i in range(0, len(audio), size):
+        share = i / len(audio)
+        places = {n: (lambda frame, n=n: (n / 10, frame / 100)) for n in range(1, 1 + int(share * 12))}
+        stream.z = {0: z} | {n: place for n, place in places.items() if n != 2 or share < 0.5}
+        if share >= 0.5:
+            stream.go_on_with(OTHER)
+        heard.append(hear(stream, audio[i : i + size]))
+    return heard
+
+
+OTHER = Mirror(dataclasses.replace(live(), descriptor=dataclasses.replace(live().descriptor, onset_on=0.4)))
+
+
+def assert_same_hearing(some: list[Heard], others: list[Heard]) -> None:
+    """Bit-equal in all that they hold."""
+    for one, other in zip(some, others, strict=True):
+        assert one.variations.keys() == other.variations.keys()
+        for n, frames in one.variations.items():
+            assert_same(frames, other.variations[n])
+        assert (one.descriptor, one.stand_in_end, one.decisions) == (
+            other.descriptor,
+            other.stand_in_end,
+            other.decisions,
+        )
+
+
+@pytest.mark.parametrize("size", [1, 160, 512, 4800, 48_000])
+def test_batches_bring_what_single_windows_do(noise: Block, size: int) -> None:
+    audio, model = noise[: 6000 if size == 1 else None], Mirror(live())
+    single = hear_all(Stream(model, RATE, origin), audio, size, window_by_window)
+    together = hear_all(Stream(model, RATE, origin), audio, size, Stream.hear)
+    assert sum(map(len, single)) >= 2 * (len(audio) // 882 - 3)  # 20 ms a window
+    assert_same_hearing(together, single)
+
+
+@pytest.mark.parametrize("name", ["a1-live", "groove-live", "groove-studio"])
+def test_batches_bring_what_single_windows_do_with_onnx_runtime(name: str, long_noise: Block) -> None:
+    """One z, then three of them."""
+    bundle = Bundle.load(name, provider="cpu")
+    audio = long_noise[: RATE // 2] if bundle.spec.window.skip < 10 else long_noise
+    for zs in ({0: origin}, {n: (lambda _, n=n: (n / 2, -n / 3)) for n in range(3)}):
+        streams = [Stream(bundle, RATE, origin) for _ in range(3)]
+        for stream in streams:
+            stream.z = zs  # type: ignore[assignment]
+            stream.reset()
+        blocks = [audio[i : i + 4410] for i in range(0, len(audio), 4410)]
+        single = [window_by_window(streams[0], block) for block in blocks]
+        assert sum(map(len, single)) > 20
+        assert_same_hearing([streams[1].hear(block) for block in blocks], single)
+        whole = streams[2].hear(audio)
+        for n in zs:
+            assert_same(whole.variations[n], joined(single, n))
+
+
+def test_blocks_may_be_prepared_before_others_are_finished(noise: Block) -> None:
+    """All of them here; their windows are decoded in any order, and added up in their own."""
+    blocks = [noise[i : i + 1000] for i in range(0, len(noise), 1000)]
+    model, curve = Mirror(live()), ZCurve([(0.0, -1.0, 0.0), (0.3, 1.0, 2.0)], live())
+    stream, other = Stream(model, RATE, curve), Stream(model, RATE, curve)
+    halves = [(hearable, list(due)) for hearable, due in map(stream.prepare, blocks)]
+    outputs = [[decoded_apart(batch) for batch in due] for _, due in reversed(halves)][::-1]
+    heard = [
+        stream.finish(hearable, chain.from_iterable(out))
+        for (hearable, _), out in zip(halves, outputs, strict=True)
+    ]
+    assert_same_hearing(heard, [window_by_window(other, block) for block in blocks])
+
+
+def test_a_long_block_is_decoded_in_full_batches(long_noise: Block) -> None:
+    model = Mirror(live())
+    Stream(model, RATE, origin).process(long_noise)
+    *full, _ = model.batches
+    assert full == [MAX_ROWS] * (len(long_noise) // (882 * MAX_ROWS))
+
+
+def test_batches_are_of_one_model_and_no_larger_than_they_may_be() -> None:
+    def window(model: Mirror, n_rows: int, used: range = range(4)) -> Window:
+        return Window(model, np.zeros((1, 1), np.float32), np.zeros((n_rows, 2), np.float32), used, False)
+
+    mine = Mirror(live())
+    windows = [window(mine, n) for n in (3, 3, 3, MAX_ROWS, 1, MAX_ROWS + 1, 2)]
+    windows += [window(OTHER, 1), window(OTHER, 1), window(OTHER, 1, range(1, 4))]
+    cut = list(batches(iter(windows)))
+    assert [[len(one.z) for one in batch] for batch in cut] == [
+        [3, 3],
+        [3],
+        [MAX_ROWS],
+        [1],
+        [MAX_ROWS + 1],  # no window is cut in two
+        [2],
+        [1, 1],
+        [1],
+    ]
+    assert list(chain.from_iterable(cut)) == windows
+    assert list(batches([])) == []
