@@ -55,7 +55,8 @@ class Rendered:
 def aligned(voice: Voice, blocks: Iterable[Audio], threads: int = 1) -> Iterator[Audio]:
     """The bass without its latency: as long as the mix, time t of the one belongs to time t of the other.
 
-    The mix is read some pieces ahead of the bass; `threads` decode it.
+    The mix is read AHEAD blocks ahead of the bass, and `threads` decode it. The z of its windows is asked for
+    when a block has been read, before the next is.
     """
     early = voice.latency_samples
     with closing(_heard(voice, chain(blocks, [np.zeros(early, np.float32)]), threads)) as hearings:
@@ -67,7 +68,7 @@ def aligned(voice: Voice, blocks: Iterable[Audio], threads: int = 1) -> Iterator
             yield bass[dropped:]
 
 
-def _heard(voice: Voice, blocks: Iterable[Audio], threads: int) -> Generator[Heard]:
+def _heard(voice: Voice, blocks: Iterable[Audio], threads: int) -> Generator[Heard, None, None]:
     """Hears blocks in order, decoding AHEAD of them meanwhile."""
     waiting: deque[tuple[Hearable, list[Future[list[Outputs]]]]] = deque()
 

@@ -1,7 +1,8 @@
 """One listener that plays: stream and basses joined, output position tied to input position.
 
 Used by a session of the server, by the renderer and by the sound card. `hear` is the heavy half and may run
-on another thread than `accept` and `play`: the two halves share no state.
+on another thread than `accept` and `play`: the two halves share no state. `prepare` and `finish` are `hear`
+in two, between which the windows may be decoded anywhere.
 
     block -> hear -> Heard -> accept -> play -> block, `latency_samples` behind
 """
