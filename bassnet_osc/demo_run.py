@@ -55,7 +55,7 @@ def run_demo(out: Path, fast: bool = False, model: str = DEFAULT, mix_file: Path
         raise BassNetError(f"{out} is a file: name a folder for the demo's files")
     mix = Mix([mix_file])
     audio = np.concatenate(list(mix.blocks()))
-    bundle = Bundle.load(model, threads=THREADS)
+    bundle = Bundle.load(model)
     deadline_ms = FAST_DEADLINE_MS if fast else DEADLINE_MS
     with whole_folder(out) as folder:
         with _server(model, mix.sample_rate, deadline_ms) as client:
@@ -130,7 +130,7 @@ def _offline(bundle: Bundle, sample_rate: int, blocks: list[Audio], z: Points, n
             yield block
 
     started = time.perf_counter()
-    bass = np.concatenate(list(aligned(voice, steered())))[:n_samples]
+    bass = np.concatenate(list(aligned(voice, steered(), THREADS)))[:n_samples]
     took_s = time.perf_counter() - started
     n_frames = math.ceil(n_samples * bundle.spec.cqt.frame_rate / sample_rate)
     return Offline(bass, Frames.join(runs)[:n_frames], took_s)

@@ -191,9 +191,9 @@ def test_every_stage_is_seen_and_the_graphs_belong_to_theirs(probe_folder: Path)
     work = work_of(session.hop, lambda: watch.stage, probe_folder)
     assert set(work) == {FRONTEND, DECODER}
     cqt, hop = bundle.spec.cqt, bundle.spec.window.hop
-    least = 2 * hop * sum(cqt.kernel_lengths)  # real and imaginary part of each bin's kernel, each frame
-    assert least <= work[FRONTEND].multiply_adds < 1.5 * least  # whole hops; measured: 1.09
-    assert work[FRONTEND].weight_bytes * hop == 4 * work[FRONTEND].multiply_adds  # each used once a frame
+    plain = 2 * hop * sum(cqt.kernel_lengths)  # real and imaginary part of each bin's kernel, each frame
+    assert plain / 5 < work[FRONTEND].multiply_adds < plain / 2  # decimated: 0.33 of them, measured
+    assert 0 < work[FRONTEND].weight_bytes < 4 * plain / hop / 2
 
 
 def test_timing_changes_nothing_that_is_played(probe_folder: Path) -> None:
