@@ -23,7 +23,7 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/pip
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/pip
 	$(PIP) install $(PINS) -e '.[training,device,dev,estimators]'
-	$(PIP) install $(PINS) --no-deps --no-build-isolation torchcrepe madmom
+	$(PIP) install $(PINS) --no-deps --no-build-isolation torchcrepe madmom pesto-pitch
 	touch $@ $(VENV)/demo.stamp
 
 $(BIN)/pip:
