@@ -11,7 +11,8 @@ Flow: frames -> onsets.OnsetGate -> synth.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +27,12 @@ FADE_SHARE = 0.8  # harmonics fade from this share of the band's limit up to the
 
 RISE_S = 0.003  # a pluck fades in, and the tone that it ends fades out, in this time
 LEAST = 1e-150  # of a tone's amplitude: what is above the band may have died altogether
+STEADY = 1e-5  # share of the fade that no harmonic of a steady tone passes in an interval: 100 dB below itself
+STRETCH = 480  # samples that harmonics are added up for at a time: more would wake another thread of the BLAS
+MAX_LEADS = 256  # tables of times that are kept; usual rates need one to eight
 
 
-@dataclass(frozen=True)
-class _Tone:
+class _Tone(NamedTuple):
     """The string at a frame: f0, phase of its fundamental, amplitude of each of MAX_HARMONICS."""
 
     f0_hz: float
@@ -37,8 +40,7 @@ class _Tone:
     amplitudes: Array
 
 
-@dataclass(frozen=True)
-class _State:
+class _State(NamedTuple):
     """All that a frame leaves behind for the interval after it."""
 
     frame: int
@@ -85,11 +87,9 @@ class Synth:
                 f"{frames.first}: reset the synth to start anew"
             )
         attacks = self.gate.process(frames.onset, ~np.isnan(frames.f0_hz))
-        audio = [np.zeros(0)]
-        for i in range(len(frames)):
-            f0_hz, level_db = float(frames.f0_hz[i]), float(frames.level_db[i])
-            audio.append(self._advance(frames.first + i, f0_hz, level_db, bool(attacks[i])))
-        return np.concatenate(audio).astype(np.float32)
+        curves = zip(frames.f0_hz.tolist(), frames.level_db.tolist(), attacks.tolist(), strict=True)
+        audio = [self._advance(frame, *values) for frame, values in enumerate(curves, frames.first)]
+        return np.concatenate([np.zeros(0), *audio]).astype(np.float32)
 
     def conceal(self, n_frames: int) -> Frames:
         """Frames to process in place of missing ones: the tone goes on, dying away. Changes no state."""
@@ -143,8 +143,7 @@ class Synth:
     def _times(self, frame: int) -> Array:
         """When the samples of the interval after `frame` come, as shares of the interval in [0, 1)."""
         unit, step = self._sample_rate * self._spec.cqt.hop_length, self._spec.cqt.sample_rate
-        first, end = -(-frame * unit // step), -(-(frame + 1) * unit // step)  # ceil
-        return (first * step - frame * unit + step * np.arange(end - first)) / unit
+        return _times(-frame * unit % step, step, unit)
 
     def _sound(self, start: _Tone, end: _Tone, t: Array) -> Array:
         """Samples (n,) at times t (n,) of a tone on its way from `start` to `end`."""
@@ -154,12 +153,16 @@ class Synth:
         n_harmonics = min(MAX_HARMONICS, int(self._limit_hz / min(start.f0_hz, end.f0_hz)))
         if n_harmonics == 0:
             return np.zeros(len(t))
-        sines = _sines(phase, n_harmonics)  # (n_harmonics, n)
+        before, after = start.amplitudes[:n_harmonics], end.amplitudes[:n_harmonics]
+        if n_harmonics * abs(slope) < STEADY * (1.0 - FADE_SHARE) * self._limit_hz:
+            gain = self._band(start.f0_hz * HARMONIC[:n_harmonics])
+            return _added(phase, before * gain, after * gain, t)
         n_full = int(FADE_SHARE * self._limit_hz / max(start.f0_hz, end.f0_hz))
-        sines[n_full:] *= self._band(np.outer(HARMONIC[n_full:n_harmonics], start.f0_hz + slope * t))
-        amplitudes = np.stack([start.amplitudes[:n_harmonics], end.amplitudes[:n_harmonics]])
-        before, after = np.einsum("jk,kn->jn", amplitudes, sines)
-        audio: Array = before + (after - before) * t
+        audio = _added(phase, before[:n_full], after[:n_full], t)
+        sines = (np.exp(1j * n_full * phase) * _powers(phase, n_harmonics - n_full)).imag
+        sines *= self._band(np.outer(HARMONIC[n_full:n_harmonics], start.f0_hz + slope * t))
+        first, last = np.einsum("jk,kn->jn", np.stack([before[n_full:], after[n_full:]]), sines)
+        audio += first + (last - first) * t
         return audio
 
     def _amplitudes(self, f0_hz: float, level_db: float, loudest_db: float, age: int) -> Array:
@@ -171,7 +174,7 @@ class Synth:
         heard = weights * self._band(f0_hz * HARMONIC)
         heard[0] = weights[0]
         amplitude: float = 10.0 ** (level_db / 20.0)
-        return weights * (amplitude / max(math.sqrt(np.sum(heard**2)), LEAST))
+        return weights * (amplitude / max(math.sqrt(heard @ heard), LEAST))
 
     def _band(self, frequency: Array) -> Array:
         """Gain of a harmonic at this frequency in Hz: 1 within the band, falling to 0 at its limit."""
@@ -183,19 +186,59 @@ def _pluck_phase(f0_hz: float) -> float:
     return -2.0 * math.pi * f0_hz * RISE_S
 
 
-def _sines(phase: Array, n_harmonics: int) -> Array:
-    """sin(k phase) for k = 1 ... n_harmonics, shape (n_harmonics, n), by doubling powers of exp(i phase)."""
-    powers = np.empty((n_harmonics, len(phase)), np.complex128)
-    powers[0] = np.exp(1j * phase)
+@lru_cache(maxsize=MAX_LEADS)
+def _times(lead: int, step: int, unit: int) -> Array:
+    """The samples that come `lead`, `lead` + `step`, ... after a frame, as shares of `unit`, the interval."""
+    times: Array = np.arange(lead, unit, step) / unit
+    times.setflags(write=False)
+    return times
+
+
+def _added(phase: Array, before: Array, after: Array, t: Array) -> Array:
+    """Harmonics k = 1, 2, ... added up: amplitude `before` at t = 0, on a straight line to `after` at t = 1.
+
+    Shape: phase and t (n,), before and after (n_harmonics,); returns (n,).
+    """
+    n_low = math.isqrt(max(0, len(before) - 1)) + 1
+    rows = max(1, -(-len(before) // n_low))
+    amplitudes = np.zeros((2, rows * n_low))
+    amplitudes[:, : len(before)] = before, after - before
+    # A row: so many harmonics that follow each other, as they are and as they change with t.
+    amplitudes = np.concatenate(amplitudes.reshape(2, rows, n_low), axis=1)
+    parts = [
+        _horner(amplitudes, phase[i : i + STRETCH], t[i : i + STRETCH]) for i in range(0, len(t), STRETCH)
+    ]
+    return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+
+def _horner(amplitudes: Array, phase: Array, t: Array) -> Array:
+    """Im of the polynomial in w = exp(i phase): the low powers of w once for all rows, which are then the
+    coefficients of a polynomial in the highest of them (Paterson and Stockmeyer).
+    """
+    n_low = amplitudes.shape[1] // 2
+    low = _powers(phase, n_low)
+    both = np.concatenate([low, low * t]).view(np.float64)
+    rows = (amplitudes @ both).view(np.complex128)
+    total = rows[-1]
+    for row in rows[-2::-1]:
+        total *= low[-1]
+        total += row
+    return total.imag
+
+
+def _powers(phase: Array, n: int) -> npt.NDArray[np.complex128]:
+    """exp(i k phase) for k = 1 ... n, shape (n, len(phase)), by doubling."""
+    powers = np.empty((n, len(phase)), np.complex128)
+    powers[:1] = np.exp(1j * phase)
     done = 1
-    while done < n_harmonics:
-        more = min(done, n_harmonics - done)
+    while done < n:
+        more = min(done, n - done)
         np.multiply(powers[:more], powers[done - 1], out=powers[done : done + more])
         done += more
-    return np.ascontiguousarray(powers.imag)
+    return powers
 
 
 def _smooth_step(x: Array) -> Array:
     """0 below 0, 1 above 1, between them a cubic that is level at both ends."""
-    x = np.clip(x, 0.0, 1.0)
+    x = np.minimum(np.maximum(x, 0.0), 1.0)
     return x * x * (3.0 - 2.0 * x)
