@@ -58,11 +58,15 @@ class Resampler:
         x = np.concatenate([self._history, block])
         n_in = self._start + len(x)  # input samples so far
         stop = max(self._next, -((self.reach - n_in) * self.up // self.down))  # first j that must wait
-        j = np.arange(self._next, stop)
-        position, phase = np.divmod(j * self.down, self.up)
-        first = position - self.reach + 1 - self._start
-        taps = x[first[:, None] + np.arange(2 * self.reach)]
-        y = (taps * self._weights(phase)).sum(axis=1)
+        n_taps = 2 * self.reach
+        # All runs of n_taps samples, none of them copied; the first is that of the next output sample.
+        runs = np.ndarray((max(0, len(x) - n_taps + 1), n_taps), np.float64, x, strides=2 * x.strides)
+        if self.up == 1:  # all output samples have the same phase
+            y = np.einsum("jk,k->j", runs[:: self.down][: stop - self._next], self._phases[0].astype(np.float64))
+        else:
+            position, phase = np.divmod(np.arange(self._next, stop) * self.down, self.up)
+            first = position - self.reach + 1 - self._start
+            y = np.einsum("jk,jk->j", runs[first], self._weights(phase))
         keep = stop * self.down // self.up - self.reach + 1  # first input position still needed
         self._history = x[keep - self._start :]
         self._start, self._next = keep, stop
