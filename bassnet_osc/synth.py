@@ -157,12 +157,11 @@ class Synth:
         if n_harmonics * abs(slope) < STEADY * (1.0 - FADE_SHARE) * self._limit_hz:
             gain = self._band(start.f0_hz * HARMONIC[:n_harmonics])
             return _added(phase, before * gain, after * gain, t)
+        sines = np.ascontiguousarray(_powers(phase, n_harmonics).imag)
         n_full = int(FADE_SHARE * self._limit_hz / max(start.f0_hz, end.f0_hz))
-        audio = _added(phase, before[:n_full], after[:n_full], t)
-        sines = (np.exp(1j * n_full * phase) * _powers(phase, n_harmonics - n_full)).imag
-        sines *= self._band(np.outer(HARMONIC[n_full:n_harmonics], start.f0_hz + slope * t))
-        first, last = np.einsum("jk,kn->jn", np.stack([before[n_full:], after[n_full:]]), sines)
-        audio += first + (last - first) * t
+        sines[n_full:] *= self._band(np.outer(HARMONIC[n_full:n_harmonics], start.f0_hz + slope * t))
+        first, last = np.einsum("jk,kn->jn", np.stack([before, after]), sines)
+        audio: Array = first + (last - first) * t
         return audio
 
     def _amplitudes(self, f0_hz: float, level_db: float, loudest_db: float, age: int) -> Array:
@@ -199,8 +198,8 @@ def _added(phase: Array, before: Array, after: Array, t: Array) -> Array:
 
     Shape: phase and t (n,), before and after (n_harmonics,); returns (n,).
     """
-    n_low = math.isqrt(max(0, len(before) - 1)) + 1
-    rows = max(1, -(-len(before) // n_low))
+    n_low = math.isqrt(len(before) - 1) + 1
+    rows = -(-len(before) // n_low)
     amplitudes = np.zeros((2, rows * n_low))
     amplitudes[:, : len(before)] = before, after - before
     # A row: so many harmonics that follow each other, as they are and as they change with t.
