@@ -203,7 +203,7 @@ def _added(phase: Array, before: Array, after: Array, t: Array) -> Array:
     amplitudes = np.zeros((2, rows * n_low))
     amplitudes[:, : len(before)] = before, after - before
     # A row: so many harmonics that follow each other, as they are and as they change with t.
-    amplitudes = np.concatenate(amplitudes.reshape(2, rows, n_low), axis=1)
+    amplitudes = np.concatenate(amplitudes.reshape(2, rows, n_low), axis=1).astype(np.float32)
     parts = [
         _horner(amplitudes, phase[i : i + STRETCH], t[i : i + STRETCH]) for i in range(0, len(t), STRETCH)
     ]
@@ -216,11 +216,11 @@ def _horner(amplitudes: Array, phase: Array, t: Array) -> Array:
     """
     n_low = amplitudes.shape[1] // 2
     low = _powers(phase, n_low)
-    both = np.concatenate([low, low * t]).view(np.float64)
-    rows = (amplitudes @ both).view(np.complex128)
-    total = rows[-1]
+    both = np.concatenate([low, low * t], dtype=np.complex64, casting="same_kind")
+    rows = (amplitudes @ both.view(np.float32)).view(np.complex64)
+    total, highest = rows[-1], both[n_low - 1]
     for row in rows[-2::-1]:
-        total *= low[-1]
+        total *= highest
         total += row
     return total.imag
 
