@@ -131,7 +131,7 @@ class Samples:
     def take(self, n_samples: int) -> Block:
         """The first of them (n_samples,), which must be there."""
         n_silent = min(n_samples, self._n_silent)
-        taken, n_left = [np.zeros(n_silent, np.float32)], n_samples - n_silent
+        taken, n_left = [np.zeros(n_silent, np.float32)] if n_silent else [], n_samples - n_silent
         self._n_silent -= n_silent
         self._n -= n_samples
         while n_left:
@@ -140,4 +140,4 @@ class Samples:
                 self._pieces.appendleft(piece[n_left:])
             taken.append(piece[:n_left])
             n_left -= len(taken[-1])
-        return np.concatenate(taken)
+        return taken[0] if len(taken) == 1 else np.concatenate([np.zeros(0, np.float32), *taken])

@@ -37,6 +37,8 @@ class Frames:
         """A run of the frames; slices without a step only."""
         start, stop, _ = part.indices(len(self))
         stop = max(start, stop)
+        if (start, stop) == (0, len(self)):
+            return self  # as mostly
         return Frames(
             self.first + start, self.f0_hz[start:stop], self.level_db[start:stop], self.onset[start:stop]
         )
@@ -55,11 +57,14 @@ class Frames:
     @staticmethod
     def join(parts: list[Frames]) -> Frames:
         """Concatenates runs that follow one another."""
+        told = [part for part in parts if len(part)]
+        if len(told) < 2:
+            return told[0] if told else parts[0]
         return Frames(
-            parts[0].first,
-            np.concatenate([p.f0_hz for p in parts]),
-            np.concatenate([p.level_db for p in parts]),
-            np.concatenate([p.onset for p in parts]),
+            told[0].first,
+            np.concatenate([part.f0_hz for part in told]),
+            np.concatenate([part.level_db for part in told]),
+            np.concatenate([part.onset for part in told]),
         )
 
 

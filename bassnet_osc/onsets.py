@@ -31,12 +31,13 @@ class LevelGate:
 
     def process(self, level_db: Array, onset: Array) -> BoolArray:
         """Voiced frames (n,) from levels in dBFS (n,) and onsets (n,); grouping does not matter."""
-        voiced = np.zeros(len(level_db), np.bool_)
-        for i in range(len(level_db)):
-            threshold = self.spec.gate_off_db if self._is_open else self.spec.gate_on_db
-            self._is_open = bool(level_db[i] >= threshold or onset[i] >= self.spec.onset_on)
-            voiced[i] = self._is_open
-        return voiced
+        voiced = [self._decide(*frame) for frame in zip(level_db.tolist(), onset.tolist(), strict=True)]
+        return np.array(voiced, np.bool_)
+
+    def _decide(self, level_db: float, onset: float) -> bool:
+        threshold = self.spec.gate_off_db if self._is_open else self.spec.gate_on_db
+        self._is_open = level_db >= threshold or onset >= self.spec.onset_on
+        return self._is_open
 
 
 class OnsetGate:
@@ -70,10 +71,8 @@ class OnsetGate:
             - `voiced` (n,): whether the frame has a pitch
             - returns (n,): whether a note attacks in this frame
         """
-        attacks = np.zeros(len(onset), np.bool_)
-        for i in range(len(onset)):
-            attacks[i] = self._decide(float(onset[i]), bool(voiced[i]))
-        return attacks
+        attacks = [self._decide(*frame) for frame in zip(onset.tolist(), voiced.tolist(), strict=True)]
+        return np.array(attacks, np.bool_)
 
     def _decide(self, onset: float, voiced: bool) -> bool:
         self._age += 1

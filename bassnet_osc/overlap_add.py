@@ -29,9 +29,10 @@ def f0_of(probabilities: Array, spec: CqtSpec) -> float:
     A mean over all bins would be a wrong note wherever two are likely.
     """
     k = int(probabilities.argmax())
-    near = np.arange(max(0, k - 1), min(len(probabilities), k + 2))
-    weights = probabilities[near]
-    return bin_to_hz(float((near * weights).sum() / weights.sum()), spec)
+    lowest = max(0, k - 1)
+    weights = probabilities[lowest : k + 2].tolist()
+    moment = sum(f0_bin * weight for f0_bin, weight in enumerate(weights, lowest))
+    return bin_to_hz(moment / sum(weights), spec)
 
 
 def can_repeat(window: WindowSpec) -> bool:
@@ -81,7 +82,8 @@ class OverlapAdd:
         self._sums += self._taper * part
         # The next window's taper starts at `hop` with weight zero: up to there nothing will be added.
         finished = self._sums[1 : hop + 1].copy()
-        self._sums = np.concatenate([self._sums[hop:], np.zeros((hop, finished.shape[1]))])
+        self._sums[:-hop] = self._sums[hop:]
+        self._sums[-hop:] = 0.0
         return self._remember(self._frames(first, finished)), False
 
     def _under_taper(self, shift: int) -> npt.NDArray[np.float32] | None:
@@ -104,9 +106,9 @@ class OverlapAdd:
     def _frames(self, first: int, sums: Array) -> Frames:
         cqt, outside = self._spec.cqt, max(0, -first)  # before the signal
         sums, first = sums[outside:], first + outside
-        level_db = self._spec.descriptor.level_to_db(np.clip(sums[:, -2], 0.0, 1.0))
-        onset = np.clip(sums[:, -1], 0.0, 1.0)
-        voiced = self._gate.process(level_db, onset)
+        level, onset = np.minimum(np.maximum(sums[:, -2:].T, 0.0), 1.0)
+        level_db = self._spec.descriptor.level_to_db(level)
+        voiced = self._gate.process(level_db, onset).tolist()
         f0_hz = [
             f0_of(row[: cqt.n_bins], cqt) if is_voiced else np.nan
             for row, is_voiced in zip(sums, voiced, strict=True)
