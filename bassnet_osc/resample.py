@@ -62,7 +62,9 @@ class Resampler:
         # All runs of n_taps samples, none of them copied; the first is that of the next output sample.
         runs = np.ndarray((max(0, len(x) - n_taps + 1), n_taps), np.float64, x, strides=2 * x.strides)
         if self.up == 1:  # all output samples have the same phase
-            y = np.einsum("jk,k->j", runs[:: self.down][: stop - self._next], self._phases[0].astype(np.float64))
+            y = np.einsum(
+                "jk,k->j", runs[:: self.down][: stop - self._next], self._phases[0].astype(np.float64)
+            )
         else:
             position, phase = np.divmod(np.arange(self._next, stop) * self.down, self.up)
             first = position - self.reach + 1 - self._start

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bassnet_osc.frames import Array, Frames, stand_in
+from bassnet_osc.frames import Array, Block, Frames, stand_in
 from bassnet_osc.onsets import OnsetGate
 from bassnet_osc.spec import BassNetError, Spec
 from bassnet_osc.timbres import DEFAULT_TIMBRE, HARMONIC, MAX_HARMONICS, TIMBRES, Timbre
@@ -27,7 +27,9 @@ FADE_SHARE = 0.8  # harmonics fade from this share of the band's limit up to the
 
 RISE_S = 0.003  # a pluck fades in, and the tone that it ends fades out, in this time
 LEAST = 1e-150  # of a tone's amplitude: what is above the band may have died altogether
-STEADY = 1e-5  # share of the fade that no harmonic of a steady tone passes in an interval: 100 dB below itself
+STEADY = (
+    1e-5  # share of the fade that no harmonic of a steady tone passes in an interval: 100 dB below itself
+)
 STRETCH = 480  # samples that harmonics are added up for at a time: more would wake another thread of the BLAS
 MAX_LEADS = 256  # tables of times that are kept; usual rates need one to eight
 
@@ -203,14 +205,13 @@ def _added(phase: Array, before: Array, after: Array, t: Array) -> Array:
     amplitudes = np.zeros((2, rows * n_low))
     amplitudes[:, : len(before)] = before, after - before
     # A row: so many harmonics that follow each other, as they are and as they change with t.
-    amplitudes = np.concatenate(amplitudes.reshape(2, rows, n_low), axis=1).astype(np.float32)
-    parts = [
-        _horner(amplitudes, phase[i : i + STRETCH], t[i : i + STRETCH]) for i in range(0, len(t), STRETCH)
-    ]
-    return np.concatenate(parts) if len(parts) > 1 else parts[0]
+    both = np.concatenate(amplitudes.reshape(2, rows, n_low), axis=1).astype(np.float32)
+    starts = range(0, len(t), STRETCH)
+    parts = [_horner(both, phase[i : i + STRETCH], t[i : i + STRETCH]) for i in starts]
+    return np.concatenate(parts, dtype=np.float64)
 
 
-def _horner(amplitudes: Array, phase: Array, t: Array) -> Array:
+def _horner(amplitudes: Block, phase: Array, t: Array) -> Block:
     """Im of the polynomial in w = exp(i phase): the low powers of w once for all rows, which are then the
     coefficients of a polynomial in the highest of them (Paterson and Stockmeyer).
     """
@@ -222,7 +223,7 @@ def _horner(amplitudes: Array, phase: Array, t: Array) -> Array:
     for row in rows[-2::-1]:
         total *= highest
         total += row
-    return total.imag
+    return np.asarray(total.imag)
 
 
 def _powers(phase: Array, n: int) -> npt.NDArray[np.complex128]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bassnet_osc.frames import CONCEAL_DB_PER_FRAME, Frames
-from bassnet_osc.overlap_add import OverlapAdd, can_repeat
+from bassnet_osc.overlap_add import OverlapAdd, bin_to_hz, can_repeat, f0_of
 from bassnet_osc.presets import live
 from bassnet_osc.spec import Spec
 
@@ -100,3 +100,13 @@ def test_nothing_known_yet_is_silence() -> None:
     frames, stand_ins = played({-1, 0, 1, 2})
     assert stand_ins[:4] == [True] * 4 and np.isnan(frames.f0_hz[:7]).all()
     np.testing.assert_allclose(frames.level_db[7:], true_db(len(frames))[7:], atol=1e-4)
+
+
+@pytest.mark.parametrize("k", [0, 1, 60, -1])
+def test_f0_is_the_centroid_of_the_likeliest_bin_and_its_neighbours(k: int, rng: np.random.Generator) -> None:
+    probabilities = rng.random(SPEC.cqt.n_bins)
+    probabilities[k] = 2.0
+    bins = np.arange(SPEC.cqt.n_bins)
+    near = np.abs(bins - bins[k]) <= 1
+    centroid = np.average(bins[near], weights=probabilities[near])
+    assert f0_of(probabilities, SPEC.cqt) == pytest.approx(bin_to_hz(centroid, SPEC.cqt), rel=1e-12)

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from bassnet_osc import synth as synth_module
 from bassnet_osc.frames import CONCEAL_DB_PER_FRAME, Frames
 from bassnet_osc.presets import live
 from bassnet_osc.spec import BassNetError
-from bassnet_osc.synth import RISE_S, Synth
+from bassnet_osc.synth import RISE_S, Synth, _added
 from bassnet_osc.timbres import DEFAULT_TIMBRE, TIMBRES
 
 Array = npt.NDArray[np.float64]
@@ -332,3 +333,32 @@ def test_silence_is_concealed_by_silence(n_before: int) -> None:
     assert frames.first == n_before
     assert np.isnan(frames.f0_hz).all()
     assert not synth.process(frames).any()
+
+
+# By powers of powers
+
+
+@pytest.mark.parametrize("n_harmonics", [1, 2, 3, 16, 17, 76, 250])
+@pytest.mark.parametrize("n_samples", [1, 80, 480, 1920])
+def test_harmonics_are_added_up_as_one_by_one(
+    n_harmonics: int, n_samples: int, rng: np.random.Generator
+) -> None:
+    k, t = np.arange(1, n_harmonics + 1), np.arange(n_samples) / n_samples
+    before, after = rng.random((2, n_harmonics)) / k**2
+    phase = 5.0 + 4.0 * t
+    plain = ((before[:, None] + np.outer(after - before, t)) * np.sin(np.outer(k, phase))).sum(axis=0)
+    assert np.abs(_added(phase, before, after, t) - plain).max() < 1e-6  # full scale is 1; measured 4e-7
+
+
+@pytest.mark.parametrize("name", TIMBRES)
+@pytest.mark.parametrize("sample_rate", [11025, 48000, 192000])
+def test_a_tone_that_counts_as_steady_is_as_one_that_glides(
+    name: str, sample_rate: int, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    """A model's f0 is never quite the same: 1e-5 Hz and less from frame to frame."""
+    f0_hz = np.repeat([E1_HZ, 65.4, 97.9, 196.0], 40) + 1e-5 * rng.random(160)
+    frames = line(f0_hz, -12.0 * rng.random(160), onsets=(0, 40, 90, 120))
+    steady = play(frames, sample_rate, name)
+    monkeypatch.setattr(synth_module, "STEADY", 0.0)
+    difference = np.abs(steady - play(frames, sample_rate, name)).max()
+    assert 0.0 < difference < 1e-6  # full scale is 1; measured 8e-7, peaks of 1.5
