@@ -50,7 +50,8 @@ class Sound:
 
     def played(self, frames: Frames) -> Frames:
         """The frames as the synth gets them: in this octave and tuning."""
-        return replace(frames, f0_hz=frames.f0_hz * (2.0**self.octave * self.tuning_hz / A4_HZ))
+        factor = 2.0**self.octave * self.tuning_hz / A4_HZ
+        return Frames(frames.first, frames.f0_hz * factor, frames.level_db, frames.onset)
 
     @property
     def gain(self) -> float:

@@ -216,7 +216,8 @@ class Stream:
     def _windows(self, hearable: Hearable) -> Iterator[Window]:
         """The windows that are due, each prepared when it is asked for."""
         while self._is_due():
-            self._take(self._wanted)
+            if self._model is not self._wanted:
+                self._take(self._wanted)
             self._analyse()
             at = self.window.hop * (self._w + 1) + self.window.ahead
             turn = Turn(self._w, self._model, {n: z(at) for n, z in self.z.items()})

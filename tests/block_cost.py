@@ -21,7 +21,6 @@ from rig import HERE, RATE, Rig
 from bassnet_osc.audio_wire import encode_audio
 from bassnet_osc.bench.stopwatch import OVERLAP, RESAMPLE, REST, SYNTH, Seconds, Stopwatch, methods_timed
 from bassnet_osc.frames import Block
-from bassnet_osc.hearing import heard_alone
 from bassnet_osc.presets import live
 from bassnet_osc.session import Session
 from bassnet_osc.sound import DEFAULT_SOUND
@@ -66,7 +65,7 @@ class Engine:
     """Hears at once, in the caller's thread."""
 
     def submit(self, voice: Voice, block: Block, until: float, done: Any) -> None:
-        done(heard_alone(voice.hearing(block)))
+        done(voice.hear(block))
 
     def forget(self, voice: Voice) -> None:
         """Nothing waits."""
