@@ -59,9 +59,8 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument(
         "--block",
         type=int,
-        default=BLOCK_SIZE,
         metavar="SAMPLES",
-        help="samples that the sound card gives and takes at a time, 16 to 1024 (default: %(default)s)",
+        help=f"samples that --device gives and takes at a time, 16 to 1024 (default: {BLOCK_SIZE})",
     )
     add_sound(serve)
     serve.add_argument(

@@ -171,7 +171,12 @@ def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
 def _devices(_: argparse.Namespace) -> None:
     from bassnet_osc.sound_card import listing
 
-    _print_columns(listing())
+    heading, *devices = listing()
+    if not devices:
+        raise BassNetError(
+            "there must be a sound device; PortAudio finds none: plug one in and start your sound server"
+        )
+    _print_columns([heading, *devices])
 
 
 def _replay(arguments: argparse.Namespace) -> None:

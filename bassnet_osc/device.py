@@ -152,7 +152,7 @@ class Device:
         """The heartbeat, and a line where something was lost; BassNetError where the card calls no more."""
         self._greet()
         if self._losses != self._told:
-            mend = "" if self.counts.missed == self._told[2] else ": a larger --block gives more room"
+            mend = "" if self.counts.missed == self._told[2] else ": close what else uses the cores"
             log.warning("sound card: %s%s", losses(self.report()), mend, extra={"fields": self._event()})
             self._told = self._losses
         self._n_silent = 0 if self.counts.callbacks != self._seen else self._n_silent + 1

@@ -23,7 +23,7 @@ from bassnet_osc.engine import n_threads_for
 from bassnet_osc.providers import has_cuda
 from bassnet_osc.schedule import OVERLOAD
 from bassnet_osc.server import bind
-from bassnet_osc.spec import GRAPHS, RECEIVE_BUFFER, USUAL_RATE, BassNetError
+from bassnet_osc.spec import RECEIVE_BUFFER, USUAL_RATE, BassNetError
 from bassnet_osc.switchboard import MAX_SESSIONS
 from bassnet_osc.voice import Voice
 from bassnet_osc.wire import MAX_DATAGRAM
@@ -145,7 +145,7 @@ def _model(model: str) -> Check:
     """Loads the bundle, which checks every hash."""
     bundle = Bundle.load(model, "cpu")
     digest = hashlib.sha256((find(model) / "model.json").read_bytes()).hexdigest()
-    found = f"{bundle.name}, its {len(GRAPHS)} graphs as exported, model.json {digest[:12]}"
+    found = f"{bundle.name}, its {len(bundle.card['graphs'])} graphs as exported, model.json {digest[:12]}"
     return Check("model", True, found)
 
 

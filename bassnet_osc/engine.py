@@ -86,7 +86,8 @@ class Engine:
     def measured(self) -> Measured:
         """What hearing has taken of late, and whether less is done than asked for."""
         with self._changed:
-            return self._schedule.measured()
+            n_waiting, saving = self._schedule.n_waiting, self._schedule.saving
+        return self._meter.measured(self._clock(), n_waiting, saving)  # it sorts: not under the lock
 
     def stop(self) -> None:
         """Ends the threads after what they are at; what is queued is dropped."""

@@ -40,7 +40,7 @@ def report(board: Switchboard) -> dict[str, Any]:
         "queue": time.queue,
         "saving": time.saving,
         "refused": board.refusals.n_refused,
-        **({"device": board.device.report()} if board.device else {}),
+        **({"device": board.device.report()} if board.device and board.device.of_card else {}),
         "sessions": [of_session(session) for session in sorted(board.sessions.values(), key=number)],
     }
 

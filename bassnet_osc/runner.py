@@ -5,6 +5,7 @@ Flow: bundle -> Runner -> a session of ONNX Runtime.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ class Runner:
         self._inputs = [put.name for put in session.get_inputs()]
         self._outputs = [put.name for put in session.get_outputs()]
         self._bound: dict[str, Any] = {}  # the memory of each input, as large as the last one was
+        self._bound_once = threading.Lock()  # which one thread writes and reads at a time
 
     def run(self, *inputs: Block) -> list[Block]:
         """The outputs in the graph's order; the arrays are the caller's. Raises what ONNX Runtime raises."""
@@ -42,13 +44,17 @@ class Runner:
         if self._device is None:
             outputs: list[Block] = self.session.run(None, blocks)
             return outputs
+        with self._bound_once:
+            return self._run_bound(blocks)
+
+    def _run_bound(self, blocks: dict[str, Block]) -> list[Block]:
         binding = self.session.io_binding()
         for name, block in blocks.items():
             binding.bind_ortvalue_input(name, self._on_device(name, block))
         for name in self._outputs:
             binding.bind_output(name)  # in the CPU's memory: a window is small, and wanted here
         self.session.run_with_iobinding(binding)
-        outputs = binding.copy_outputs_to_cpu()
+        outputs: list[Block] = binding.copy_outputs_to_cpu()
         return outputs
 
     def _on_device(self, name: str, block: Block) -> Any:

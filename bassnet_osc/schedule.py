@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bassnet_osc.frames import Block
-from bassnet_osc.meter import LOAD_SPAN, Measured, Meter
+from bassnet_osc.meter import LOAD_SPAN, Meter
 from bassnet_osc.spec import MAX_ROWS
 
 if TYPE_CHECKING:
@@ -92,11 +92,17 @@ class Schedule:
         """Whether there is anything that nobody is at."""
         return any(v not in self._under_way for v in self._queues) or bool(self._due())
 
-    def measured(self) -> Measured:
-        """What hearing has taken of late, and whether less is done than asked for."""
-        now = self._clock()
-        saving = 2 if now - self._too_late_at < LOAD_SPAN else int(self._saving_since is not None)
-        return self._meter.measured(now, sum(map(len, self._queues.values())), saving)
+    @property
+    def n_waiting(self) -> int:
+        """Blocks that are not under way yet."""
+        return sum(map(len, self._queues.values()))
+
+    @property
+    def saving(self) -> int:
+        """Whether less is done than asked for, as meter.Measured has it."""
+        if self._clock() - self._too_late_at < LOAD_SPAN:
+            return 2
+        return int(self._saving_since is not None)
 
     def begin(self) -> Job | None:
         """The oldest block of a voice that has none under way; it is the caller's now."""

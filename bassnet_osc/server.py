@@ -72,7 +72,7 @@ class Options:
     announce: bool = False
     log: Path | None = None
     device: str | None = None
-    block_size: int = BLOCK_SIZE
+    block_size: int | None = None  # BLOCK_SIZE
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def run(
         ends.enter_context(contextlib.suppress(KeyboardInterrupt))  # where the loop cannot handle signals
         # First of all: a server that cannot have its port leaves no log behind, and moves none.
         listening = ends.enter_context(bind(options.host, options.port, needs_list=not allowed))
-        card = SoundCard.find(options.device, options.block_size) if options.device else None
+        card = _card(options)
         midi = (
             ends.enter_context(MidiPort.open(options.midi_port, bundle.spec)) if options.midi_port else None
         )
@@ -133,6 +133,17 @@ def run(
         make_voice = voice_maker(options.sound, midi, target_ms, session_log)
         make_shelf = partial(Shelf, bundle, provider)
         asyncio.run(serve(listening, make_shelf, make_voice, options, on_ready, each_second, card))
+
+
+def _card(options: Options) -> SoundCard | None:
+    if options.device is not None:
+        size = BLOCK_SIZE if options.block_size is None else options.block_size
+        return SoundCard.find(options.device, size)
+    if options.block_size is not None:
+        raise BassNetError(
+            f"--block is the sound card's; got {options.block_size} without --device: name one as well"
+        )
+    return None
 
 
 async def serve(

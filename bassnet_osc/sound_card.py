@@ -159,7 +159,7 @@ def _device(sd: Any, name: str, kind: str) -> Any:
     key = None if name == DEFAULT else int(name) if name.isdecimal() else name
     try:
         return sd.query_devices(key, kind)
-    except (ValueError, sd.PortAudioError) as error:
+    except (ValueError, OverflowError, sd.PortAudioError) as error:  # no such; no number of C
         raise BassNetError(
             f"--device must name an {kind} that is there; got {name!r} ({_one_line(error)}): see "
             "`bassnet devices`"

@@ -25,6 +25,7 @@ def made_row(**others: Any) -> dict[str, Any]:
     row = {
         "model": "made",
         "provider": "CPUExecutionProvider",
+        "provider_line": "provider cpu: as asked",
         "sessions": 64,
         "block_size": 1024,
         "sample_rate": 176_400,

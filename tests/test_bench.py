@@ -20,7 +20,7 @@ from bassnet_osc.spec import BassNetError
 def test_the_table_is_narrow_and_tells_all() -> None:
     lines = table.in_words(made_facts([made_row(), made_row(cpu_server=None, memory_mb=None)])).splitlines()
     assert all(len(line) <= 132 for line in lines), max(map(len, lines))
-    heads, first, second = lines[4:7]
+    heads, first, second = lines[5:8]
     assert len(heads) == len(first) == len(second)
     expected = "64 1024 176.4 2.0 never never never never 4.2 1234 1234 1234 1234"
     assert first.split()[:13] == expected.split()
@@ -100,6 +100,20 @@ def test_what_was_done_is_kept(
     assert told["rows"] == [made_row()] and not told["complete"]
     assert "not complete" in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ["bench.json"]
+
+
+def test_what_cannot_be_written_is_told_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A disk that is full when minutes of measuring are over."""
+
+    def full(path: Path) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(command, "whole", full)
+    with pytest.raises(OSError, match="No space"):
+        run(monkeypatch, f"--json {tmp_path / 'bench.json'}", [made_row()] * 4)
+    assert "made on CPUExecutionProvider" in capsys.readouterr().out
 
 
 def test_without_a_row_the_old_file_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

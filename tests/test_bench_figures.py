@@ -59,12 +59,26 @@ def test_sessions_are_counted_together() -> None:
     assert found["round_trip_ms"] == {"p50": 3.0, "p95": None, "p99": None, "p99.99": None, "max": None}
 
 
+def test_one_session_does_not_make_up_for_another() -> None:
+    """Slow answers of the one, which nobody concealed, hide none of the other's that were concealed in time."""
+    slow = tally([30.0] * 5 + [1.0] * 5, slow=5)
+    hurried = tally([1.0] * 10, late=5)
+    assert of_sessions([slow, hurried], DEADLINE_MS)["on_time"] == pytest.approx(0.5)
+
+
 @pytest.mark.parametrize(
-    ("n_late", "reopened", "expected"), [(0, 0, True), (1, 0, True), (2, 0, False), (0, 1, False)]
+    ("n_late", "others", "expected"),
+    [
+        (0, {}, True),
+        (1, {}, True),
+        (2, {}, False),
+        (0, {"reopened": 1}, False),
+        (0, {"overloaded_s": 1}, False),  # windows were left out
+    ],
 )
-def test_one_block_of_10_000_may_be_late(n_late: int, reopened: int, expected: bool) -> None:
+def test_one_block_of_10_000_may_be_late(n_late: int, others: dict[str, int], expected: bool) -> None:
     trips: list[float | None] = [1.0] * (10_000 - n_late)
-    found = of_sessions([tally(trips + [20.5] * n_late, reopened=reopened)], DEADLINE_MS)
+    found = of_sessions([tally(trips + [20.5] * n_late, **others)], DEADLINE_MS)
     assert is_on_time(found) is expected
 
 

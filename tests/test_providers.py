@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -241,6 +242,20 @@ def test_bound_memory_stays_while_the_size_does(bundle: Bundle, rng: np.random.G
         bound.run(*inputs)
         addresses.append({name: id(value) for name, value in bound._bound.items()})
     assert addresses[0] == addresses[1] and not set(addresses[1].values()) & set(addresses[2].values())
+
+
+def test_threads_do_not_get_each_others_windows(bundle: Bundle, rng: np.random.Generator) -> None:
+    """Bound memory is one window's: two threads take turns with it."""
+    session, runs = sessions(bundle, rng)[1]
+    mix, z = runs[1]
+    bound = Runner(session, Provider("cpu"), device="cpu")
+    asked = [(mix * np.float32(k), z) for k in range(1, 9)]
+    expected = [Runner(session, Provider("cpu")).run(*inputs) for inputs in asked]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            for mine, told in zip(expected, pool.map(lambda inputs: bound.run(*inputs), asked), strict=True):
+                for one, other in zip(mine, told, strict=True):
+                    np.testing.assert_array_equal(one, other)
 
 
 def test_a_device_that_fails_while_it_plays_is_left_for_the_cpu(

@@ -160,6 +160,20 @@ def test_a_server_without_its_port_leaves_no_log_and_moves_none(server: Running,
         assert [file.read_bytes() for file in tmp_path.iterdir()] == ([before] if before else [])
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (Options(port=0, block_size=128), "--block is the sound card's; got 128"),
+        (Options(port=0, block_size=0), "--block is the sound card's; got 0"),
+        (Options(port=0, device=""), "--device must be IN,OUT"),
+    ],
+)
+@pytest.mark.usefixtures("needs_portaudio")
+def test_options_of_a_sound_card_are_not_passed_over(options: Options, said: str) -> None:
+    with pytest.raises(BassNetError, match=said):
+        run(EchoModel(), "cpu", options, print)
+
+
 def test_the_receive_buffer_holds_a_hundred_blocks() -> None:
     with bind("127.0.0.1", 0) as bound:
         assert bound.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) > 100 * 2580

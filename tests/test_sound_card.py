@@ -190,6 +190,12 @@ def test_the_list_of_this_machine_can_be_had() -> None:
     assert listing()[0][0] == "index"
 
 
+@pytest.mark.usefixtures("needs_portaudio")
+def test_an_index_beyond_all_numbers_is_none_that_is_there() -> None:
+    with pytest.raises(BassNetError, match="must name an input that is there; got '9999"):
+        SoundCard.find("9" * 20, 256)
+
+
 # --- a real stream -----------------------------------------------------------------------------------
 
 

@@ -91,8 +91,9 @@ def ceiling(songs: Sequence[Song], places: Places, spec: Spec) -> float | None:
         wrong = np.cumsum(could != could[played, np.arange(song.n_frames)], axis=1)
         wrong = np.pad(wrong, ((0, 0), (1, 0)))  # wrong frames before frame i
         for newest in (newest for owner, newest in places if owner == s):
-            label, oldest = label_frame(newest, spec), newest - spec.window.window_frames + 1
-            chances.append(_chance(bars, wrong, oldest, newest, label, played[label]))
+            heard = min(newest + spec.window.ahead, song.n_frames - 1)  # of the bass, which the label is of
+            label, oldest = label_frame(newest, spec), heard - spec.window.window_frames + 1
+            chances.append(_chance(bars, wrong, oldest, heard, label, played[label]))
     return float(np.mean(chances))
 
 

@@ -105,11 +105,12 @@ def patterns(songs: Sequence[Song], places: Places, spec: Spec, delay: int = 0) 
 
 
 def settled(songs: Sequence[Song], places: Places, spec: Spec) -> Booleans:
-    """Whether the pattern stays the same over all frames of a window (n,)."""
+    """Whether the pattern stays the same over all frames of a window of the bass (n,)."""
     by_frame = [frame_patterns(song, spec) for song in songs]
     changes = [np.cumsum(np.diff(pattern, prepend=pattern[0]) != 0) for pattern in by_frame]
-    oldest = spec.window.window_frames - 1
-    return np.array([changes[s][newest] == changes[s][newest - oldest] for s, newest in places])
+    oldest, ahead = spec.window.window_frames - 1, spec.window.ahead
+    ends = [(s, min(newest + ahead, len(changes[s]) - 1)) for s, newest in places]
+    return np.array([changes[s][end] == changes[s][end - oldest] for s, end in ends])
 
 
 def first_half(songs: Sequence[Song], places: Places) -> Booleans:

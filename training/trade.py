@@ -64,7 +64,9 @@ bass and moves with the song: that of a segment comes from the other segments, o
 there are any.
 
 - **offset**: from a moment of the mix to the bass that belongs to it, at {rate:g} kHz, without transport.
-- **windows/s**, **compute**: decoded for a second of sound, and beside the model's default.
+- **windows/s**, **compute**: decoded for a second of sound, and beside the model's default. A window whose
+  taper and skip are not within the default's takes up to 1.4 times as long: it is decoded whole
+  (`python -m export.forms`).
 - **pitch**: share of the frames in which the true bass sounds whose f0 is right within a third of a
   semitone, offset taken off.
 - **to the pitch**: from the beginning of a true note in the mix to the moment at which its pitch is heard,

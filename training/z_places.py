@@ -143,8 +143,8 @@ def listen(subject: Subject, songs: Sequence[Song], z: Latents) -> Played:
     spec = subject.spec
     places = evaluation_places(songs, spec)
     places = places[:: max(1, len(places) // WINDOWS)]
-    roots = [root_classes(song, spec) for song in songs]
-    finest, b = finest_frames(spec), spec.window.window_frames
+    roots = [np.pad(root_classes(song, spec), (0, spec.window.ahead), "edge") for song in songs]
+    finest, b, ahead = finest_frames(spec), spec.window.window_frames, spec.window.ahead
     onsets, sounding, n_steps = np.zeros(len(z)), np.zeros(len(z)), 0
     pitches: list[list[Ints]] = [[] for _ in z]
     intervals: list[list[Ints]] = [[] for _ in z]
@@ -152,7 +152,7 @@ def listen(subject: Subject, songs: Sequence[Song], z: Latents) -> Played:
     for windows, _ in batches(subject, songs, places, "places of z"):
         here = places[done : done + len(windows.mix)]
         done += len(here)
-        root = np.stack([roots[s][newest - b + 1 :][finest] for s, newest in here])
+        root = np.stack([roots[s][newest - b + 1 + ahead :][finest] for s, newest in here])
         n_steps += root.size
         for i, guess in enumerate(subject.play(windows, torch.from_numpy(z).float())):
             pitch = semitones(guess.f0[:, 0].argmax(dim=-1).numpy(), spec)

@@ -60,6 +60,10 @@ class Wanted:
             check_output(arguments.json, [])
         has_rows = any(text is not None for text in (arguments.sessions, arguments.blocks, arguments.rates))
         has_table = not finds and (has_rows or not (arguments.profile or arguments.neighbours))
+        if arguments.profile and seconds is not None:
+            from bassnet_osc.bench.stages import check_seconds
+
+            check_seconds(seconds)
         if finds and arguments.sessions is not None:
             raise BassNetError("--find-sessions finds their number; got --sessions as well: leave one out")
         sessions = _numbers("--sessions", arguments.sessions, SESSIONS, 1, MAX_SESSIONS)
@@ -172,11 +176,13 @@ def _keep(found: dict[str, Any], file: Path | None) -> None:
         parts.append(neighbours_in_words(found["neighbours"]))
     if not parts:
         return
-    if file is not None:  # before printing, which fails where nobody reads any more
-        text = json.dumps(found, indent=1, allow_nan=False)
-        with whole(file) as part:
-            part.write_text(f"{text}\n")
-    print("\n\n".join(parts))
+    try:  # first, since printing fails where nobody reads any more
+        if file is not None:
+            text = json.dumps(found, indent=1, allow_nan=False)
+            with whole(file) as part:
+                part.write_text(f"{text}\n")
+    finally:  # where it cannot be written, it is told all the same
+        print("\n\n".join(parts))
 
 
 def _numbers(

@@ -49,13 +49,17 @@ def of_sessions(tallies: Sequence[Tally], deadline_ms: float) -> dict[str, Any]:
     the client, `astray` answers that nobody waited for; `overloaded_s` are seconds in which the server left
     windows out. `on_time` is a share: all blocks but those that came after the deadline, or never, or
     concealed. An answer does not say that it is concealed; but where the server gave up at the deadline, it
-    came so long after it was sent (`slow`), so that what else is `late` was concealed and came in time.
+    came so long after it was sent (`slow`), so that what else is `late` was concealed and came in time. Where
+    answers were slow for other reasons as well, the share is an upper bound.
     """
     trips = [ms for tally in tallies for ms in tally["round_trip_ms"]]
     late_seen = sum(ms is not None and ms > deadline_ms for ms in trips)
     unanswered = sum(ms is None for ms in trips)
     counts = {name: sum(tally[name] for tally in tallies) for name in COUNTS}
-    missed = late_seen + unanswered + max(0, counts["late"] - sum(tally["slow"] for tally in tallies))
+    concealed = sum(
+        max(0, tally["late"] - tally["slow"]) for tally in tallies
+    )  # in time, for all that is seen
+    missed = late_seen + unanswered + concealed
     return {
         "blocks": len(trips),
         "round_trip_ms": spread(trips),
@@ -72,5 +76,8 @@ COUNTS = ("late", "lost", "concealed", "astray", "reopened")
 
 
 def is_on_time(row: dict[str, Any]) -> bool:
-    """Whether so many blocks were, and no session had to be opened anew."""
-    return bool(row["on_time"] >= ON_TIME_SHARE and not row["reopened"])
+    """Whether so many blocks were, each window was decoded, and no session had to be opened anew.
+
+    A server that is too busy leaves windows out and is on time: that gets it through, but is no capacity.
+    """
+    return bool(row["on_time"] >= ON_TIME_SHARE and not row["overloaded_s"] and not row["reopened"])

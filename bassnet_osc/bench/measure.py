@@ -48,6 +48,7 @@ def measure(case: Case) -> dict[str, Any]:
             for load in loads:
                 load.go()
             cpu, memory_mb = _watched(server, case.seconds)
+            provider_line = server.provider_line
             results = [load.result() for load in loads]
             report = ask(HOST, server.port)
         except BassNetError:
@@ -57,6 +58,7 @@ def measure(case: Case) -> dict[str, Any]:
     return {
         "model": report["model"],
         "provider": report["provider"],
+        "provider_line": provider_line,
         "sessions": case.n_sessions,
         "block_size": case.block_size,
         "sample_rate": case.sample_rate,

@@ -102,6 +102,11 @@ class ServerProcess(_Process):
         raise self.failed()
 
     @property
+    def provider_line(self) -> str:
+        """What it says of its provider: which, and why no other."""
+        return next((line for line in self.words().splitlines() if line.startswith("provider ")), "")
+
+    @property
     def is_alive(self) -> bool:
         """Whether it still runs."""
         return self.process.poll() is None

@@ -98,8 +98,7 @@ def profile(model: str, provider: str = "auto", seconds: float = 10.0) -> dict[s
     Raises:
         BassNetError: seconds out of range, or a bundle that cannot be loaded.
     """
-    if not LEAST_S <= seconds <= MOST_S:
-        raise BassNetError(f"seconds must lie in {LEAST_S:g} .. {MOST_S:g}; got {seconds:g}: choose e.g. 10")
+    check_seconds(seconds)
     bundle = Bundle.load(model, provider)
     bundle.warm_up()
     session = Session(bundle, Stopwatch())
@@ -121,6 +120,14 @@ def profile(model: str, provider: str = "auto", seconds: float = 10.0) -> dict[s
         "work": {stage: vars(done) for stage, done in work.items()},
         "peak": {"gflops": peak and peak.gflops, "gbytes": peak and peak.gbytes},
     }
+
+
+def check_seconds(seconds: float) -> None:
+    """Raises BassNetError where `profile` would not play for so long."""
+    if not LEAST_S <= seconds <= MOST_S:
+        raise BassNetError(
+            f"--seconds of a profile must be {LEAST_S:g} to {MOST_S:g}; got {seconds:g}: choose e.g. 10"
+        )
 
 
 def _runs(bundle: Bundle, seconds: float, peak: Peak | None) -> dict[str, dict[str, dict[str, float]]]:

@@ -15,7 +15,8 @@ LEGEND = (
     "round trip: from when a block was due to be sent; never: its answer did not come.",
     "late: answers with something concealed; seen late: came after the deadline; lost: blocks or answers.",
     "over: seconds in which windows were left out. CPU: % of one core, of the server and of the clients' own",
-    "load. MB: memory of the server.",
+    "load. MB: memory of the server. Inference: hearing a block, the server's last 5000, warm-up and all; a",
+    "batch of several sessions' windows counts whole for each.",
 )
 SENT_LATE_MS = 1.0  # from which it is told that the clients themselves were late
 
@@ -92,6 +93,7 @@ def _where(found: dict[str, Any]) -> str:
     return (
         f"{row['model']} on {row['provider']}, {row['seconds']:g} s a row, "
         f"on time: within {row['deadline_ms']:g} ms\n"
+        f"{row['provider_line']}\n"
         f"{machine['cpu']}, {machine['cores']} cores; {versions}\n"
     )
 
