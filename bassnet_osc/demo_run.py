@@ -23,11 +23,12 @@ import numpy as np
 from bassnet_osc.audio_files import Audio, BassFile, Mix, whole_folder
 from bassnet_osc.bundle import DEFAULT, Bundle
 from bassnet_osc.client import DEADLINE_MS, Client
+from bassnet_osc.cores import n_threads_for
 from bassnet_osc.frames import Frames
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.notes import notes_from_frames, write_midi
 from bassnet_osc.playthrough import Playthrough, Points, in_blocks, lag_samples, play, z_path
-from bassnet_osc.render import THREADS, aligned
+from bassnet_osc.render import aligned
 from bassnet_osc.spec import HOST, BassNetError
 from bassnet_osc.voice import Voice
 
@@ -130,7 +131,7 @@ def _offline(bundle: Bundle, sample_rate: int, blocks: list[Audio], z: Points, n
             yield block
 
     started = time.perf_counter()
-    bass = np.concatenate(list(aligned(voice, steered(), THREADS)))[:n_samples]
+    bass = np.concatenate(list(aligned(voice, steered(), n_threads_for(bundle.provider))))[:n_samples]
     took_s = time.perf_counter() - started
     n_frames = math.ceil(n_samples * bundle.spec.cqt.frame_rate / sample_rate)
     return Offline(bass, Frames.join(runs)[:n_frames], took_s)

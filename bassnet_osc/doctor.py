@@ -18,8 +18,8 @@ import numpy as np
 from bassnet_osc import runtimes
 from bassnet_osc.audio_wire import FORMATS, MAX_BLOCK
 from bassnet_osc.bundle import Bundle, find
+from bassnet_osc.cores import n_live_threads_for
 from bassnet_osc.echo import granted_buffer, largest_block, largest_datagram, reached, who_answers
-from bassnet_osc.engine import n_threads_for
 from bassnet_osc.providers import has_cuda
 from bassnet_osc.schedule import OVERLOAD
 from bassnet_osc.server import bind
@@ -168,7 +168,7 @@ def _headroom(model: str, provider: str) -> Check:
     bundle.warm_up()
     hop_ms = 1000.0 * bundle.spec.window.hop / bundle.spec.cqt.frame_rate
     p99_ms, share = _measured(bundle)
-    room = OVERLOAD * n_threads_for(bundle.provider)
+    room = OVERLOAD * n_live_threads_for(bundle.provider)
     n_sessions = sum(n * share <= room for n in range(1, MAX_SESSIONS + 1))
     found = (
         f"{bundle.name}: p99 {p99_ms:.1f} ms of a {hop_ms:g} ms hop, {100 * share:.0f} % of a core a "

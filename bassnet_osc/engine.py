@@ -7,7 +7,6 @@ outside it. ONNX Runtime and numpy leave Python's own lock to the others while t
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +17,6 @@ import numpy as np
 from bassnet_osc.frames import Block
 from bassnet_osc.hearing import decoded
 from bassnet_osc.meter import Measured, Meter
-from bassnet_osc.providers import CPU, PROVIDERS
 from bassnet_osc.schedule import Batch, Done, Job, Schedule
 
 if TYPE_CHECKING:
@@ -29,21 +27,6 @@ Post = Callable[..., object]  # runs (function, *args) in the caller's own threa
 Task = Callable[[], None]
 
 STOP_TIMEOUT = 5.0  # seconds
-MOST_THREADS = 4  # they share Python's lock: more would wait for each other
-
-
-def n_threads_for(provider: str) -> int:
-    """One less than there are cores for this process, where ONNX Runtime's CPU provider computes; else one.
-
-    The socket's loop needs a core as well: without one, answers were late that had long been computed (two
-    threads on two cores: 27 % of 12 sessions' blocks on time, one thread: 99 %). A device has one queue, and
-    its bound memory is one window's.
-    """
-    if provider != PROVIDERS[CPU]:
-        return 1
-    has_affinity = hasattr(os, "sched_getaffinity")  # a container may have less than the machine
-    n_cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return max(1, min(MOST_THREADS, n_cores - 1))
 
 
 class Engine:
@@ -200,9 +183,11 @@ class Engine:
             self._end(batch[0][0], error)
 
     def _give_back(self, job: Job) -> None:
-        """Whoever is free may go on with it; this thread looks at once."""
+        """Whoever is free may go on with it: this thread may have others of its batch to see to first."""
         with self._changed:
             job.is_taken = False
+            if self._n_threads > 1:
+                self._changed.notify()
 
     def _end(self, job: Job, result: Heard | Exception) -> None:
         """Posted before the voice's next block can begin: what is heard is told in order."""

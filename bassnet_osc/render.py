@@ -7,7 +7,6 @@ second or two are decoded on several threads, while the bass before them is play
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -22,18 +21,16 @@ from tqdm import tqdm
 
 from bassnet_osc.audio_files import Audio, BassFile, Mix, check_output, check_sound_output, whole
 from bassnet_osc.bundle import DEFAULT_FOR_FILES, Bundle
+from bassnet_osc.cores import n_threads_for
 from bassnet_osc.frames import Frames
 from bassnet_osc.hearing import Hearable, Heard, Outputs, decoded_apart
 from bassnet_osc.latent import Z, read_z_csv
 from bassnet_osc.notes import BPM, beat_us, notes_from_frames, shift_octaves, write_midi
-from bassnet_osc.providers import CPU
 from bassnet_osc.quantise import quantise, step_ticks
 from bassnet_osc.sound import DEFAULT_SOUND, Sound
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.voice import Voice
 
-MOST_THREADS = 4  # all else is one thread's work, a fifth to a third of theirs: more would wait for it
-THREADS = min(MOST_THREADS, os.cpu_count() or 1)  # that decode, where nobody waits; the sound is the same
 PIECE_S = 0.5  # of the mix, heard at a time: some batches for each thread
 AHEAD = 3  # pieces that are being decoded while one is played: so many keep the threads busy, few the memory
 
@@ -196,7 +193,7 @@ def _write_bass(
         bar_format="{desc} {percentage:3.0f}% |{bar}| {n:.0f} of {total:.0f} s, {remaining} left",
         disable=None,
     )
-    threads = THREADS if bundle.runs_on.name == CPU else 1  # another device has one set of inputs
+    threads = n_threads_for(bundle.provider)
     peak = 0.0
     with progress, BassFile(part, path, mix.sample_rate) as file:
         pieces = in_pieces(mix.blocks(), math.ceil(PIECE_S * mix.sample_rate))

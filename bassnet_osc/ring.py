@@ -20,7 +20,7 @@ class Ring:
     """Samples by their position in a stream: one thread writes them, another one reads, none waits.
 
     The writer overwrites the oldest without asking, so what is read far behind `end` has to be checked by
-    `holds` afterwards. Before position 0 there is silence.
+    `first` afterwards. Before position 0 there is silence.
     """
 
     def __init__(self, n_held: int) -> None:

@@ -35,7 +35,7 @@ class Runner:
         try:
             return self._run(blocks)
         except Exception as error:  # ONNX Runtime's own classes share no base but this one
-            if self.session.get_providers()[0] == PROVIDERS[CPU] and self._device is None:
+            if not self._is_elsewhere:
                 raise
             self._leave_device(error)
         return self._run(blocks)
@@ -45,7 +45,9 @@ class Runner:
             outputs: list[Block] = self.session.run(None, blocks)
             return outputs
         with self._bound_once:
-            return self._run_bound(blocks)
+            if self._device is not None:
+                return self._run_bound(blocks)
+        return self._run(blocks)  # it was left meanwhile
 
     def _run_bound(self, blocks: dict[str, Block]) -> list[Block]:
         binding = self.session.io_binding()
@@ -69,6 +71,16 @@ class Runner:
         return value
 
     def _leave_device(self, error: Exception) -> None:
+        with self._bound_once:
+            if self._is_elsewhere:  # else another thread has left it already
+                self._leave(error)
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether it runs on anything but the CPU."""
+        return self._device is not None or self.session.get_providers()[0] != PROVIDERS[CPU]
+
+    def _leave(self, error: Exception) -> None:
         mend = "look at the device's driver, then start again"
         self._provider.fall_back(f"it failed while it played ({first_line(error)})", mend)
         self._device, self._bound = None, {}

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bassnet_osc.addresses import ADDRESSES
+from bassnet_osc.cores import n_live_threads_for
 from bassnet_osc.datagrams_windows import ignore_resets
 from bassnet_osc.device import SOURCE, Device
-from bassnet_osc.engine import Engine, Post, n_threads_for
+from bassnet_osc.engine import Engine, Post
 from bassnet_osc.hello import check_target
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.midi_port import MidiPort
@@ -161,7 +162,7 @@ async def serve(
     allowed = allow_list(options.allow)
     transport, door = await loop.create_datagram_endpoint(lambda: Door(allowed), sock=listening)
     shelf = make_shelf(loop.call_soon_threadsafe)
-    engine = Engine(loop.call_soon_threadsafe, loop.time, n_threads_for(shelf.default.provider))
+    engine = Engine(loop.call_soon_threadsafe, loop.time, n_live_threads_for(shelf.default.provider))
     device = Device(card.sample_rate, card.block_size, loop.call_soon_threadsafe) if card else None
     send = device.beside(transport.sendto) if device else transport.sendto
     board = door.board = Switchboard(

@@ -24,6 +24,7 @@ ALLOWED = {
     "engine": {"threading"},
     "meter": {"threading"},  # a lock: one thread counts, another reads
     "latent": {"threading"},  # a lock: z is moved in one thread and used in another
+    "runner": {"threading"},  # a lock: bound memory is one window's
     "session_log": {"threading"},
     "shelf": {"threading"},
     "sound_card": {"threading"},  # a lost card may keep whoever closes it

@@ -60,7 +60,7 @@ def test_sessions_are_counted_together() -> None:
 
 
 def test_one_session_does_not_make_up_for_another() -> None:
-    """Slow answers of the one, which nobody concealed, hide none of the other's that were concealed in time."""
+    """Slow answers of the one hide none of the other's that were concealed in time."""
     slow = tally([30.0] * 5 + [1.0] * 5, slow=5)
     hurried = tally([1.0] * 10, late=5)
     assert of_sessions([slow, hurried], DEADLINE_MS)["on_time"] == pytest.approx(0.5)

@@ -13,7 +13,7 @@ import soundfile
 import torch
 from songs import BAR_S, tiny, write_data
 
-from bassnet_osc.presets import live, studio
+from bassnet_osc.presets import anticipating, live, studio
 from bassnet_osc.spec import BassNetError
 from training.cqt import Cqt, cqt_frames
 from training.dataset import (
@@ -32,6 +32,7 @@ from training.dataset import (
 )
 from training.descriptors import Descriptors
 from training.objective import UNVOICED_BIN
+from training.places import evaluation_places, label_frame
 
 SPEC = tiny(live())
 CQT = Cqt(SPEC.cqt)
@@ -217,3 +218,23 @@ def test_windows_hold_what_they_say() -> None:
     windows = cut_windows([numbered_song(10)], [(0, 9)], SPEC)
     assert isinstance(windows, Windows)
     assert (windows.mix.dtype, windows.f0.dtype) == (torch.float32, torch.int64)
+
+
+def test_a_model_that_predicts_is_taught_what_the_bass_does_later() -> None:
+    """The mix of the place, the bass of `ahead` frames after it."""
+    song, spec = numbered_song(50), anticipating(SPEC)
+    ahead = spec.window.ahead
+    assert ahead > 0
+    plain, later = (cut_windows([song], [(0, at)], SPEC) for at in (30, 30 + ahead))
+    taught = cut_windows([song], [(0, 30)], spec)
+    torch.testing.assert_close(taught.mix, plain.mix)
+    for name in ("bass", "f0", "level", "onset"):
+        torch.testing.assert_close(getattr(taught, name), getattr(later, name))
+    assert not torch.equal(taught.bass, plain.bass)
+
+
+def test_its_windows_are_labelled_by_the_bass_and_lie_inside_the_song() -> None:
+    spec = anticipating(live())
+    assert label_frame(100, spec) == 105 and label_frame(100, live()) == 100
+    song = numbered_song(400)
+    assert max(label_frame(newest, spec) for _, newest in evaluation_places([song], spec)) < 400

@@ -159,7 +159,7 @@ def test_headroom_is_half_of_a_hop_and_room_for_one(
     p99_ms: float, share: float, ok: bool, room: int, probe_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "_measured", lambda bundle: (p99_ms, share))
-    monkeypatch.setattr(doctor, "n_threads_for", lambda provider: 1)
+    monkeypatch.setattr(doctor, "n_live_threads_for", lambda provider: 1)
     check = doctor._headroom(str(probe_folder), "cpu")
     assert check.ok == ok and f"room for {room} at 48 kHz" in check.found
     assert bool(check.mend) != ok

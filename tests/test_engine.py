@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -13,7 +12,7 @@ import pytest
 from fakes import WholeWindows
 
 from bassnet_osc.bundle import Bundle
-from bassnet_osc.engine import Engine, n_threads_for
+from bassnet_osc.engine import Engine
 from bassnet_osc.hearing import Window
 from bassnet_osc.meter import LOAD_SPAN
 from bassnet_osc.spec import MAX_ROWS
@@ -354,9 +353,51 @@ def test_several_threads_tell_the_blocks_of_a_voice_in_order() -> None:
     rig.engine.stop()
 
 
-@pytest.mark.parametrize(("provider", "most"), [("CPUExecutionProvider", 4), ("CUDAExecutionProvider", 1)])
-def test_there_are_threads_for_the_cores_and_one_for_a_device(provider: str, most: int) -> None:
-    assert 1 <= n_threads_for(provider) <= max(1, min(most, (os.cpu_count() or 1) - 1))
+def test_a_thread_that_waits_is_woken_for_what_another_has_brought() -> None:
+    """Two windows that go in no batch come due at once, of a batch of one thread's; the other waits."""
+    rig, both = Rig(n_threads=2), threading.Barrier(2, timeout=PATIENCE)
+    busy, free = threading.Event(), threading.Event()
+
+    class Meeting(Model):
+        def decode(self, mix: Any, z: Any) -> Any:
+            both.wait()
+            return super().decode(mix, z)
+
+    class First(Model):
+        def decode(self, mix: Any, z: Any) -> Any:
+            if len(z) == 2:
+                free.set()
+                while not rig.engine._changed._waiters:  # type: ignore[attr-defined]  # the other sleeps
+                    pass
+            return super().decode(mix, z)
+
+    first = First(rig)
+    rig.start()
+    rig.submit(Hearer(print, window(first)))
+    rig.next()
+    rig.submit(Hearer(lambda block: busy.set() or free.wait(PATIENCE)))
+    assert busy.wait(PATIENCE)
+    with rig.engine._changed:
+        for x in (1, 2):
+            rig.submit(Hearer(print, window(first, x), window(Meeting(rig), x)))
+    results = [rig.next() for _ in range(3)]
+    rig.engine.stop()
+    assert not any(isinstance(result, Exception) for result in results)
+
+
+def test_windows_of_which_other_frames_are_wanted_go_in_no_batch(rig: Rig) -> None:
+    model = Model(rig)
+    other = window(model, 2)
+    other.used = range(1, 4)
+    rig.submit_all(Hearer(print, window(model, 1)), Hearer(print, other))
+    [rig.next() for _ in range(2)]
+    assert model.batches == [1, 1]
+
+
+def test_load_is_a_share_of_all_threads() -> None:
+    engine = Engine(print, lambda: 0.5, n_threads=2)
+    engine._meter.busy(0.0, 0.5)
+    assert engine.measured().load == pytest.approx(0.25)
 
 
 def test_after_stop_nothing_is_posted(rig: Rig) -> None:

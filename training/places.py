@@ -42,7 +42,7 @@ def evaluation_places(songs: Sequence[Song], spec: Spec) -> Places:
     return [
         (s, newest)
         for s, song in enumerate(songs)
-        for newest in range(spec.window.window_frames, song.n_frames, EVERY_FRAMES)
+        for newest in range(spec.window.window_frames, song.n_frames - spec.window.ahead, EVERY_FRAMES)
         if label_frame(newest, spec) / spec.cqt.frame_rate < ends[s]
     ]
 

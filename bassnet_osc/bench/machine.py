@@ -5,12 +5,12 @@ Flow: the system, the environment's metadata -> machine -> table, JSON.
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
 from bassnet_osc import __version__, runtimes
+from bassnet_osc.cores import n_cores
 
 CPU_INFO = Path("/proc/cpuinfo")  # Linux's; elsewhere Python has the name
 
@@ -28,10 +28,3 @@ def cpu_name() -> str:
     lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return next(iter(named), platform.processor() or platform.machine())
-
-
-def n_cores() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
