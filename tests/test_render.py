@@ -13,10 +13,10 @@ import pytest
 import soundfile
 from fakes import WholeWindows
 
+from bassnet_osc import cores
 from bassnet_osc import render as render_module
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.presets import live
-from bassnet_osc.providers import Provider
 from bassnet_osc.render import AHEAD, aligned, in_pieces, parse_z, render
 from bassnet_osc.sound import Sound
 from bassnet_osc.spec import BassNetError, Spec
@@ -33,7 +33,7 @@ class Echo(WholeWindows):
 
     spec: Spec = live()
     name = "echo"
-    runs_on = Provider("cpu")
+    provider = "CPUExecutionProvider"
 
     def frontend(self, audio: np.ndarray) -> np.ndarray:
         """Each frame holds the level of its last hop in all its bins."""
@@ -385,3 +385,23 @@ def test_length_does_not_depend_on_the_latency(mix: Path, echo: Any) -> None:
             [mix], mix.with_name("bass.wav"), midi=mix.with_name("bass.mid"), picture=mix.with_name("b.png")
         )
         assert soundfile.info(mix.with_name("bass.wav")).frames == n
+
+
+@pytest.mark.parametrize(
+    ("provider", "expected"), [("CPUExecutionProvider", 3), ("CUDAExecutionProvider", 1)]
+)
+def test_a_device_decodes_in_one_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, expected: int
+) -> None:
+    """Its bound memory is one window's."""
+    asked: list[int] = []
+    plain = aligned
+    monkeypatch.setattr(cores, "n_cores", lambda: 3)
+    monkeypatch.setattr(Echo, "provider", provider)
+    monkeypatch.setattr(
+        render_module, "aligned", lambda voice, blocks, n: asked.append(n) or plain(voice, blocks, 1)
+    )
+    mix = tmp_path / "mix.wav"
+    soundfile.write(mix, bursts(1.0, 0.2), SAMPLE_RATE)
+    render([mix], tmp_path / "bass.wav")
+    assert asked == [expected]
