@@ -73,7 +73,7 @@ there are any.
   and stays for {held} frames or more; of the {notes} notes of another pitch than the note before. Median and
   90th percentile of those that are right before the next note begins; **never**: share of those that are not.
 - **onset F1**: beginnings of notes within {window:.0f} ms of the true ones, offset taken off; mean of the
-  songs.
+  songs. An onset's threshold is the one found for the default: others might gain by their own.
 - **attacks late**: median of these, heard minus true.
 
 Times in ms, to the moment of hearing: the offset is in them. The best row: the highest sum of pitch and
