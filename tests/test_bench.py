@@ -78,10 +78,12 @@ def test_the_search_is_told(
 ) -> None:
     good, bad = made_row(on_time=1.0), made_row(on_time=0.9)
     file = tmp_path / "bench.json"
-    asked = run(monkeypatch, f"--find-sessions --blocks 480 --json {file}", [good, good, bad, good])
+    asked = run(monkeypatch, f"--find-sessions --blocks 480 --json {file}", [good, bad, good, bad, bad, good])
     assert [(case.n_sessions, case.block_size, case.seconds) for case in asked] == [
         (1, 480, 60.0),
+        (2, 480, 60.0),  # which fails, and is tried again
         (2, 480, 60.0),
+        (4, 480, 60.0),
         (4, 480, 60.0),
         (3, 480, 60.0),
     ]
