@@ -5,7 +5,7 @@
 Each is the best.pt of a run. A row: the window, gamma, steps, losses and pitch accuracy of Eq. 10 (z = mu) on
 the finest channel, for each folder of songs, as `training.evaluate` measures them.
 
-Flow: subject, metrics ◀ sweep.
+Flow: subject, metrics, told ◀ sweep.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bassnet_osc.audio_files import whole
-from bassnet_osc.spec import BassNetError
 from training.dataset import load_songs
 from training.metrics import loss_metrics, observe
 from training.places import evaluation_places
 from training.subject import load_subject
+from training.told import tell
 
 SPLIT = "validation"  # test songs choose nothing
 COLUMNS = {
@@ -85,23 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, help="Markdown file; default: printed")
     args = parser.parse_args(arguments)
-    try:
-        text = table([run / "best.pt" for run in args.runs], args.data)
-        if args.out is None:
-            sys.stdout.write(text)
-        else:
-            with whole(args.out) as part:
-                part.write_text(text, encoding="utf-8")
-    except BassNetError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    except OSError as error:
-        sys.stderr.write(f"songs must be readable, --out writable; {error}: mend it and start again\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; nothing was written\n")
-        return 130
-    return 0
+    return tell(lambda: table([run / "best.pt" for run in args.runs], args.data), args.out)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A command whose answer is one Markdown text: printed, and written whole or not at all.
 
-Flow: bassnet_osc.audio_files ◀ told ◀ trade, heard.
+Flow: bassnet_osc.audio_files ◀ told ◀ sweep, trade, heard.
 """
 
 from __future__ import annotations

@@ -175,9 +175,11 @@ def _wire(format: str) -> Pair:
     dtype, scale = (">i2", S16_SCALE) if format == "s16" else (">f4", 1.0)
 
     def ours() -> Block:
+        """The block, encoded and decoded."""
         return decode_audio(encode_audio(AUDIO_OUT, SEQ, samples, format), format)[1]
 
     def theirs() -> Block:
+        """The same block, built and parsed by python-osc."""
         building = builder(AUDIO_OUT)
         building.add_arg(SEQ, "i")
         if format == "f":
