@@ -11,6 +11,7 @@ from bassnet_osc.answers import (
     FRAME,
     LATENCY,
     MODEL,
+    MODELS,
     NOTE_OFF,
     NOTE_ON,
     PONG,
@@ -19,10 +20,10 @@ from bassnet_osc.answers import (
     VARIATION_OUT,
     WELCOME,
 )
+from bassnet_osc.params import PARAMS
 from bassnet_osc.report import REPORT
 from bassnet_osc.request import ERROR, Address
 from bassnet_osc.session import MAX_VARIATIONS
-from bassnet_osc.sound import PARAMS
 
 ADDRESSES = {
     "/bassnet/hello": Address(
@@ -92,6 +93,9 @@ ADDRESSES = {
         is_open=True,
         is_control=True,
     ),
+    "/bassnet/models": Address(
+        handlers.models, "", "", "asks for the names of the installed models, for a menu"
+    ),
     "/bassnet/report": Address(
         handlers.report,
         "s",
@@ -128,6 +132,7 @@ ANSWERS = {
     NOTE_OFF: "i pitch, i seq, i offset",
     PONG: "i n",
     MODEL: "s name of the model that plays from now on",
+    MODELS: "s name, for each installed model",
     LATENCY: "i latency_samples, then s key, f value pairs: its parts in ms; whenever it changes",
     REPORT: "s JSON: the state, the times of inference, the sessions; more_sessions: how many did not fit",
     ERROR: "s code (the message at fault, or no_session, address, datagram, short, failed), s text",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WELCOME, AUDIO_OUT, STATUS = "/bassnet/welcome", "/bassnet/audio/out", "/bassnet/status"
 VARIATION_OUT = "/bassnet/variation/{}/audio/out"
 STATS, PONG = "/bassnet/stats", "/bassnet/pong"
-LATENCY, MODEL = "/bassnet/latency", "/bassnet/model"
+LATENCY, MODEL, MODELS = "/bassnet/latency", "/bassnet/model", "/bassnet/models"
 FRAME, NOTE_ON, NOTE_OFF = "/bassnet/frame", "/bassnet/note/on", "/bassnet/note/off"
 
 

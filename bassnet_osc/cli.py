@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bassnet_osc.arguments import parse
-from bassnet_osc.sound import PARAMS, Sound
+from bassnet_osc.params import PARAMS
+from bassnet_osc.sound import Sound
 from bassnet_osc.spec import BassNetError
 
 if TYPE_CHECKING:

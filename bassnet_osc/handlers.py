@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bassnet_osc import wire
-from bassnet_osc.answers import PONG, STATUS
+from bassnet_osc.answers import MODELS, PONG, STATUS
 from bassnet_osc.audio_wire import decode_audio
 from bassnet_osc.hello import Hello
 from bassnet_osc.latent import LiveZ
@@ -100,6 +100,11 @@ def model(board: Switchboard, request: Request, name: str) -> None:
     """Switches the addressed sessions to another model."""
     for session in list(board.register.addressed(request)):
         board.switch(session, name, request)
+
+
+def models(board: Switchboard, request: Request) -> None:
+    """Tells what is installed, for a menu."""
+    board.tell(request.own_session, wire.encode(MODELS, *board.shelf.names))
 
 
 def report(board: Switchboard, request: Request, padding: str) -> None:

@@ -11,11 +11,10 @@ from typing import Any
 from bassnet_osc.addresses import ADDRESSES
 from bassnet_osc.answers import STATUS
 from bassnet_osc.oscquery_namespace import READ, Node
+from bassnet_osc.params import PARAMS, TIMBRE_NAMES
 from bassnet_osc.request import Address
 from bassnet_osc.session import Session
-from bassnet_osc.sound import PARAMS
 from bassnet_osc.switchboard import TO, Switchboard
-from bassnet_osc.timbres import TIMBRES
 
 WRITE, BOTH = 2, 3  # of OSCQuery's ACCESS, beside READ
 
@@ -74,4 +73,6 @@ def _ranges(
     param = PARAMS.get(path.removeprefix("/bassnet/param/"))
     if param is None:
         return tuple({} for _ in range(n_arguments))
-    return ({"VALS": list(TIMBRES)} if param.kind == "s" else {"MIN": param.lowest, "MAX": param.highest},)
+    return (
+        {"VALS": list(TIMBRE_NAMES)} if param.kind == "s" else {"MIN": param.lowest, "MAX": param.highest},
+    )

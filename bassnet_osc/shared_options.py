@@ -9,8 +9,9 @@ import argparse
 from pathlib import Path
 
 from bassnet_osc.bundle import DEFAULT
+from bassnet_osc.params import PARAMS
 from bassnet_osc.providers import PROVIDERS
-from bassnet_osc.sound import DEFAULT_SOUND, PARAMS
+from bassnet_osc.sound import DEFAULT_SOUND
 from bassnet_osc.spec import HOST, PORT
 
 

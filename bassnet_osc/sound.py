@@ -1,6 +1,6 @@
 """How a bass is played: its gain, timbre, octave, tuning and gate. What is heard and decided stays the same.
 
-Flow: arguments -> cli -> sound ◀ voice, render, server.
+Flow: params -> sound; arguments -> cli -> sound ◀ voice, render, server.
 """
 
 from __future__ import annotations
@@ -8,13 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bassnet_osc.frames import Frames
+from bassnet_osc.params import (
+    HIGHEST_GAIN_DB,
+    HIGHEST_OCTAVE,
+    HIGHEST_TUNING_HZ,
+    LOWEST_GAIN_DB,
+    LOWEST_GATE_DB,
+    LOWEST_TUNING_HZ,
+    PARAMS,
+)
 from bassnet_osc.spec import A4_HZ, BassNetError, DescriptorSpec
-from bassnet_osc.timbres import DEFAULT_TIMBRE, TIMBRES, timbre
-
-HIGHEST_OCTAVE = 4  # up or down: further there is no bass
-LOWEST_TUNING_HZ, HIGHEST_TUNING_HZ = 400.0, 480.0  # more than a semitone to either side of A4_HZ
-LOWEST_GAIN_DB, HIGHEST_GAIN_DB = -60.0, 12.0
-LOWEST_GATE_DB = DescriptorSpec.gate_off_db  # below it models are silent already
+from bassnet_osc.timbres import DEFAULT_TIMBRE, timbre
 
 
 @dataclass(frozen=True)
@@ -67,34 +71,6 @@ class Sound:
 
 
 DEFAULT_SOUND = Sound()
-
-
-@dataclass(frozen=True)
-class Param:
-    """A field of Sound as an option and as an OSC address: its type, its range where it is a number."""
-
-    field: str
-    kind: str  # of its OSC argument: s, i or f
-    what: str
-    lowest: float = 0.0
-    highest: float = 0.0
-    unset: str = "0"  # what its default means, where that is nothing
-
-    @property
-    def range(self) -> str:
-        """For people."""
-        return "" if self.kind == "s" else f", {self.lowest:g} to {self.highest:g}"
-
-
-PARAMS = {
-    "gain": Param("gain_db", "f", "dB of gain", LOWEST_GAIN_DB, HIGHEST_GAIN_DB),
-    "timbre": Param("timbre", "s", f"name of a sound: {', '.join(TIMBRES)}"),
-    "octave": Param("octave", "i", "octaves up; sound and notes", -HIGHEST_OCTAVE, HIGHEST_OCTAVE),
-    "tuning": Param("tuning_hz", "f", "Hz of the A; sound alone", LOWEST_TUNING_HZ, HIGHEST_TUNING_HZ),
-    "gate": Param(
-        "gate_db", "f", "dB that a note must reach to be played", LOWEST_GATE_DB, 0.0, "the model's own"
-    ),
-}
 
 
 def changed(sound: Sound, name: str, value: str | float) -> Sound:

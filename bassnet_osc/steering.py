@@ -42,7 +42,7 @@ class Steering(ABC):
         self._choose("/bassnet/model", model)
 
     def param(self, name: str, value: str | float) -> None:
-        """Changes the sound: a name of bassnet_osc.sound.PARAMS; numbers are clamped to its range."""
+        """Changes the sound: a name of bassnet_osc.params.PARAMS; numbers are clamped to its range."""
         self._choose(f"/bassnet/param/{name}", value)
 
     def reset(self) -> None:

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from bassnet_osc.frames import Array
+from bassnet_osc.params import TIMBRE_NAMES
 from bassnet_osc.spec import BassNetError
 
 MAX_HARMONICS = 250  # synth.BAND_HZ over 20 Hz, lower than any bass
@@ -137,7 +138,7 @@ TIMBRES = {
         brightness=0.0,
     ),
 }
-DEFAULT_TIMBRE = "finger"
+DEFAULT_TIMBRE = TIMBRE_NAMES[0]
 
 
 def timbre(name: str) -> Timbre:

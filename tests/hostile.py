@@ -14,8 +14,8 @@ from datagrams import built
 
 from bassnet_osc.addresses import ADDRESSES
 from bassnet_osc.audio_wire import FORMATS, encode_audio
+from bassnet_osc.params import PARAMS
 from bassnet_osc.request import Address
-from bassnet_osc.sound import PARAMS
 from bassnet_osc.switchboard import TO
 from bassnet_osc.wire import padded
 

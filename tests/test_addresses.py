@@ -131,6 +131,7 @@ def test_the_table_says_what_each_address_takes_and_does() -> None:
             "note/off",
             "latency",
             "model",
+            "models",
             "report",
             "variation/N/audio/out",
             "pong",

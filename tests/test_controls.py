@@ -180,6 +180,15 @@ def test_the_last_wish_wins_however_long_loading_takes() -> None:
     rig.shelf.arrive()  # for one that has gone
 
 
+def test_the_installed_models_are_told_to_a_session_for_its_menu() -> None:
+    rig = Rig()
+    rig.open()
+    rig.say("/bassnet/models")
+    assert [(m.address, m.args) for m in rig.messages()] == [("/bassnet/models", tuple(rig.shelf.names))]
+    rig.say("/bassnet/models", source=CONTROLLER)
+    assert not rig.messages(CONTROLLER)  # no session; an error would be longer than the question
+
+
 def test_models_are_names_and_what_cannot_be_loaded_changes_nothing() -> None:
     rig = Rig()
     rig.open()

@@ -12,9 +12,10 @@ from rig import HERE, THERE, Rig
 from bassnet_osc import wire
 from bassnet_osc.addresses import ADDRESSES
 from bassnet_osc.oscquery_namespace import Node, reply
+from bassnet_osc.params import PARAMS
 from bassnet_osc.query_door import open_queries
 from bassnet_osc.query_nodes import BOTH, READ, READERS, WRITE, nodes
-from bassnet_osc.sound import PARAMS, Sound
+from bassnet_osc.sound import Sound
 from bassnet_osc.timbres import TIMBRES
 
 # What the server itself says of the values that a node promises to be fit.

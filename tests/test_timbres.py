@@ -10,6 +10,7 @@ import pytest
 from test_synth import E1_HZ, SPEC, N, at, db, high_pass, line, random_frames
 
 from bassnet_osc.frames import Frames
+from bassnet_osc.params import TIMBRE_NAMES
 from bassnet_osc.spec import BassNetError
 from bassnet_osc.synth import Synth
 from bassnet_osc.timbres import (
@@ -185,3 +186,7 @@ def test_a_tone_above_the_band_is_silence(name: str) -> None:
 def test_a_note_held_for_a_day_still_has_weights(name: str) -> None:
     weights = TIMBRES[name].weights(400.0, 86_400.0, -40.0)
     assert np.isfinite(weights).all() and weights[0] > 0.0
+
+
+def test_the_names_that_clients_choose_from_are_those_of_the_timbres() -> None:
+    assert tuple(TIMBRES) == TIMBRE_NAMES
