@@ -12,12 +12,11 @@ from functools import lru_cache
 import numpy as np
 
 from bassnet_osc.frames import Block
-from bassnet_osc.spec import BassNetError
+from bassnet_osc.spec import SEQ_MODULO, BassNetError
 from bassnet_osc.wire import check_size, padded, string_at
 
 FORMATS = ("f", "b", "s16")  # a float list; a blob of float32; a blob of int16
 MAX_BLOCK = 1024  # samples
-SEQ_MODULO = 1 << 24  # blocks: exact in the float32 that Pd and Max count in
 MAX_SAMPLE = 1e6  # +120 dBFS: above it stands a fault, not music
 S16_SCALE = 32767.0  # full scale of format s16
 

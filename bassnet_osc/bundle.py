@@ -24,6 +24,7 @@ from bassnet_osc.runner import Runner
 from bassnet_osc.spec import (
     DECODER,
     DECODER_Z,
+    DEFAULT_MODEL,
     ENCODER,
     FACTORS,
     FORMAT,
@@ -35,7 +36,7 @@ from bassnet_osc.spec import (
 )
 
 MODELS = Path(__file__).parent / "models"
-DEFAULT = "groove-live"
+DEFAULT = DEFAULT_MODEL
 DEFAULT_FOR_FILES = "groove-studio"  # hears what is to come as well
 
 

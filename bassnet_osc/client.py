@@ -18,10 +18,9 @@ from types import TracebackType
 from typing import Any
 
 from bassnet_osc import audio_wire, client_words, wire
-from bassnet_osc.audio_wire import SEQ_MODULO
 from bassnet_osc.frames import Block
 from bassnet_osc.line import Line
-from bassnet_osc.spec import HOST, PORT, BassNetError
+from bassnet_osc.spec import HOST, PORT, SEQ_MODULO, BassNetError
 from bassnet_osc.steering import Steering
 from bassnet_osc.wire import Message
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from bassnet_osc import wire
+from bassnet_osc.spec import HELLO_BYTES
 
-HELLO_BYTES = 256  # the server's welcome may not be longer than the hello
 WELCOME = ("session", "token", "latency_samples", "model", "version")  # then key, value pairs
 STATS = ("blocks_in", "lost", "late", "concealed", "p50_ms", "p95_ms", "p99_ms", "load")
 

@@ -15,12 +15,12 @@ from typing import Any, Protocol
 
 from bassnet_osc import client_words, wire
 from bassnet_osc.answers import AUDIO_OUT, LATENCY, WELCOME
-from bassnet_osc.audio_wire import SEQ_MODULO, decode_audio, encode_audio
+from bassnet_osc.audio_wire import decode_audio, encode_audio
 from bassnet_osc.order import unwrap
 from bassnet_osc.report_text import losses
 from bassnet_osc.request import ERROR
 from bassnet_osc.ring import Channels, Ring
-from bassnet_osc.spec import BassNetError
+from bassnet_osc.spec import SEQ_MODULO, BassNetError
 
 # A client's name and its source, which no socket can have.
 NAME = "device"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 
-from bassnet_osc.audio_wire import SEQ_MODULO
 from bassnet_osc.frames import Block
+from bassnet_osc.spec import SEQ_MODULO
 
 WINDOW = 4  # newer blocks that a missing one is waited for
 LATEST = 0.25  # seconds that a straggler may be behind: one from further back begins a new run

@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bassnet_osc import answers as say
-from bassnet_osc.audio_wire import SEQ_MODULO
 from bassnet_osc.frames import Block
 from bassnet_osc.session import MAX_BACKLOG, Model, Session
+from bassnet_osc.spec import SEQ_MODULO
 from bassnet_osc.take import Answer, Take
 
 if TYPE_CHECKING:

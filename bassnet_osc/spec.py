@@ -20,10 +20,13 @@ from bassnet_osc.spec_json import Document, Fields
 FORMAT = 1  # number of the bundle layout: names and shapes of the graphs below
 
 HOST, PORT = "127.0.0.1", 7770  # where a server listens unless told otherwise
+DEFAULT_MODEL = "groove-live"  # plays unless told otherwise
 QUERY_PORT = 7780  # of OSCQuery, TCP
 MAX_ROWS = 8  # windows that are decoded in one call, at most: ONNX Runtime keeps the memory of the largest
 USUAL_RATE = 48_000  # Hz: the sample rate for which latencies are told
 BLOCK_SIZE = 256  # samples that a sound card gives and takes at a time, unless told otherwise
+SEQ_MODULO = 1 << 24  # blocks are counted modulo this: exact in the float32 that Pd and Max count in
+HELLO_BYTES = 256  # of a client's hello: the server's welcome may not be longer
 RECEIVE_BUFFER = 1 << 20  # bytes: the usual default holds only 48 blocks of 512
 
 A4_HZ, A4_PITCH = 440.0, 69  # tuning: MIDI pitch 69

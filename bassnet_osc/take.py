@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bassnet_osc.audio_wire import MAX_BLOCK, SEQ_MODULO
+from bassnet_osc.audio_wire import MAX_BLOCK
 from bassnet_osc.frames import Block
 from bassnet_osc.order import BlockOrder
+from bassnet_osc.spec import SEQ_MODULO
 
 if TYPE_CHECKING:
     from bassnet_osc.frames import Frames

@@ -26,13 +26,12 @@ from server_process import MODEL, ServerProcess
 from tqdm import tqdm
 
 from bassnet_osc.audio_files import Audio
-from bassnet_osc.audio_wire import SEQ_MODULO
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.client import Client
 from bassnet_osc.hello import MAX_DEADLINE_MS
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.playthrough import lag_samples
-from bassnet_osc.spec import HOST
+from bassnet_osc.spec import HOST, SEQ_MODULO
 from bassnet_osc.voice import Voice
 
 BLOCK_SIZE = 256  # samples

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bassnet_osc import audio_wire
-from bassnet_osc.spec import BassNetError
+from bassnet_osc.spec import SEQ_MODULO, BassNetError
 
 AUDIO = "/bassnet/audio/in"
 SAMPLES = arrays(np.float32, st.integers(1, audio_wire.MAX_BLOCK), elements=st.floats(-1, 1, width=32))
-SEQS = st.integers(0, audio_wire.SEQ_MODULO - 1)
+SEQS = st.integers(0, SEQ_MODULO - 1)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 64, 240, 255, 256, 1024])

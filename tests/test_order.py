@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bassnet_osc.audio_wire import SEQ_MODULO
 from bassnet_osc.order import BlockOrder, unwrap
+from bassnet_osc.spec import SEQ_MODULO
 
 DURATION = 0.005  # seconds of a block
 BLOCK = np.zeros(16, np.float32)
