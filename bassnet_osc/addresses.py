@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from bassnet_osc import handlers
 from bassnet_osc.answers import (
-    AUDIO_OUT,
     FRAME,
     LATENCY,
     MODEL,
@@ -20,6 +19,7 @@ from bassnet_osc.answers import (
     VARIATION_OUT,
     WELCOME,
 )
+from bassnet_osc.audio_wire import AUDIO_IN, AUDIO_OUT
 from bassnet_osc.params import PARAMS
 from bassnet_osc.report import REPORT
 from bassnet_osc.request import ERROR, Address
@@ -35,7 +35,7 @@ ADDRESSES = {
         "opens the session or renews it (the heartbeat, each second); changed arguments restart it",
         is_open=True,
     ),
-    "/bassnet/audio/in": Address(
+    AUDIO_IN: Address(
         handlers.audio_in,
         None,
         "i seq, then block_size numbers (f), or one blob of float32 (b) or int16 (s16), big-endian",

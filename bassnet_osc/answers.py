@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bassnet_osc import __version__, wire
-from bassnet_osc.audio_wire import encode_audio
+from bassnet_osc.audio_wire import AUDIO_OUT, encode_audio
 
 if TYPE_CHECKING:
     from bassnet_osc.frames import Frames
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bassnet_osc.take import Answer, Counters
     from bassnet_osc.voice import Voice
 
-WELCOME, AUDIO_OUT, STATUS = "/bassnet/welcome", "/bassnet/audio/out", "/bassnet/status"
+WELCOME, STATUS = "/bassnet/welcome", "/bassnet/status"
 VARIATION_OUT = "/bassnet/variation/{}/audio/out"
 STATS, PONG = "/bassnet/stats", "/bassnet/pong"
 LATENCY, MODEL, MODELS = "/bassnet/latency", "/bassnet/model", "/bassnet/models"

@@ -15,6 +15,7 @@ from bassnet_osc.frames import Block
 from bassnet_osc.spec import SEQ_MODULO, BassNetError
 from bassnet_osc.wire import check_size, padded, string_at
 
+AUDIO_IN, AUDIO_OUT = "/bassnet/audio/in", "/bassnet/audio/out"  # a block of the mix; of the bass
 FORMATS = ("f", "b", "s16")  # a float list; a blob of float32; a blob of int16
 MAX_BLOCK = 1024  # samples
 MAX_SAMPLE = 1e6  # +120 dBFS: above it stands a fault, not music

@@ -27,7 +27,7 @@ from bassnet_osc.wire import Message
 DEADLINE_MS = 20.0  # for an answer, unless told otherwise: one hop of the live model
 HELLO_AGAIN = 0.25  # seconds between hellos until the welcome
 HEARTBEAT = 1.0  # seconds
-AUDIO_OUT, VARIATION = "/bassnet/audio/out", "/bassnet/variation/"
+VARIATION = "/bassnet/variation/"
 MAX_UNREAD = 4096  # answers of a variation that are kept for somebody who reads them
 
 
@@ -126,7 +126,7 @@ class Client(Steering):
         self._beat()
         seq = self._next_seq
         self._next_seq = (seq + 1) % SEQ_MODULO
-        self._send(audio_wire.encode_audio("/bassnet/audio/in", seq, block, self.format))
+        self._send(audio_wire.encode_audio(audio_wire.AUDIO_IN, seq, block, self.format))
         return seq
 
     def receive(self, timeout: float = 1.0) -> tuple[int, Block] | None:
@@ -193,7 +193,7 @@ class Client(Steering):
         if datagram is None:
             return False
         address = wire.address_of(datagram)
-        if address == AUDIO_OUT:
+        if address == audio_wire.AUDIO_OUT:
             self._answers.append(audio_wire.decode_audio(datagram, self.format))
         elif address.startswith(VARIATION):
             n = int(address.removeprefix(VARIATION).split("/")[0])

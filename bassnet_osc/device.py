@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from bassnet_osc import client_words, wire
-from bassnet_osc.answers import AUDIO_OUT, LATENCY, WELCOME
-from bassnet_osc.audio_wire import decode_audio, encode_audio
+from bassnet_osc.answers import LATENCY, WELCOME
+from bassnet_osc.audio_wire import AUDIO_IN, AUDIO_OUT, decode_audio, encode_audio
 from bassnet_osc.order import unwrap
 from bassnet_osc.report_text import losses
 from bassnet_osc.request import ERROR
@@ -127,7 +127,7 @@ class Device:
             position = self._n_said * self.block_size
             block = self._mix.block(position, self.block_size)
             if position >= self._mix.first:  # it was not overwritten while it was copied
-                self._say(encode_audio("/bassnet/audio/in", self._n_said % SEQ_MODULO, block, FORMAT))
+                self._say(encode_audio(AUDIO_IN, self._n_said % SEQ_MODULO, block, FORMAT))
                 self._n_said += 1
             else:
                 n_skipped = -(-self._mix.first // self.block_size) - self._n_said

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bassnet_osc import answers, wire
-from bassnet_osc.audio_wire import MAX_BLOCK, encode_audio
+from bassnet_osc.audio_wire import AUDIO_OUT, MAX_BLOCK, encode_audio
 from bassnet_osc.hello import MIN_BLOCK
 from bassnet_osc.report import REPORT
 from bassnet_osc.request import ERROR
@@ -60,7 +60,7 @@ def largest_block(format: str, n_bytes: int) -> int:
     silence = np.zeros(MAX_BLOCK, np.float32)
 
     def fits(n_samples: int) -> bool:
-        return len(encode_audio(answers.AUDIO_OUT, 0, silence[:n_samples], format)) <= n_bytes
+        return len(encode_audio(AUDIO_OUT, 0, silence[:n_samples], format)) <= n_bytes
 
     n_samples = _largest(fits, MAX_BLOCK)
     return n_samples if n_samples >= MIN_BLOCK else 0

@@ -19,8 +19,7 @@ from pythonosc.osc_message import OscMessage
 from rig import HERE, RATE, Rig
 
 from bassnet_osc.addresses import ADDRESSES
-from bassnet_osc.answers import AUDIO_OUT
-from bassnet_osc.audio_wire import FORMATS, decode_audio, encode_audio
+from bassnet_osc.audio_wire import AUDIO_OUT, FORMATS, decode_audio, encode_audio
 from bassnet_osc.frames import Block
 from bassnet_osc.request import Request
 from bassnet_osc.switchboard import Switchboard

@@ -22,8 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from bassnet_osc.answers import AUDIO_OUT
-from bassnet_osc.audio_wire import FORMATS, S16_SCALE, decode_audio, encode_audio
+from bassnet_osc.audio_wire import AUDIO_OUT, FORMATS, S16_SCALE, decode_audio, encode_audio
 from bassnet_osc.bundle import DEFAULT, DEFAULT_FOR_FILES, Bundle
 from bassnet_osc.frames import Block
 

@@ -12,13 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from bassnet_osc import client_words, wire
-from bassnet_osc.audio_wire import encode_audio
+from bassnet_osc.audio_wire import AUDIO_IN, AUDIO_OUT, encode_audio
 from bassnet_osc.frames import Block
 from bassnet_osc.spec import BassNetError
 
 FORMAT = "f"  # as the Python client and Max send
 HELLO_EVERY = 1.0  # seconds: the heartbeat
-AUDIO_IN, AUDIO_OUT = "/bassnet/audio/in", "/bassnet/audio/out"
 OVERLOADED = "overloaded"
 STATS = ("lost", "late", "concealed")  # of what the server counts
 

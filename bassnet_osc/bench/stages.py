@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from bassnet_osc.answers import AUDIO_OUT
 from bassnet_osc.audio_files import Mix
-from bassnet_osc.audio_wire import decode_audio, encode_audio
+from bassnet_osc.audio_wire import AUDIO_IN, AUDIO_OUT, decode_audio, encode_audio
 from bassnet_osc.bench.graph_work import CPU, PEAK_READ, PEAK_SIZE, Peak, work_of
 from bassnet_osc.bench.stopwatch import (
     REST,
@@ -35,7 +34,6 @@ from bassnet_osc.voice import Voice
 
 RATE, BLOCK_SIZE = USUAL_RATE, 480  # Hz; samples: 10 ms, so that a hop is a whole number of blocks
 FORMAT = "f"  # of the datagrams, as Max and the Python client send them
-AUDIO_IN = "/bassnet/audio/in"
 LEAST_S, MOST_S = 1.0, 600.0  # a percentile needs some hops; nobody waits for more
 WARM_HOPS = 10  # after the first window, before it counts: caches and allocators
 TURN = 25  # hops that a run plays before it is the other's turn: the first of them alone finds other caches
