@@ -12,8 +12,17 @@ from pathlib import Path
 from bassnet_osc import __version__
 from bassnet_osc.bench import usual
 from bassnet_osc.bundle import DEFAULT_FOR_FILES
-from bassnet_osc.shared_options import add_model, add_place, add_provider, add_sound, file_path, port_number
+from bassnet_osc.shared_options import (
+    add_controllers,
+    add_model,
+    add_place,
+    add_provider,
+    add_sound,
+    file_path,
+    port_number,
+)
 from bassnet_osc.spec import BLOCK_SIZE, QUERY_PORT
+from bassnet_osc.z_curve import USUAL_Z
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -30,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     _add_serve(commands)
     _add_render(commands)
+    _add_automate(commands)
     _add_replay(commands)
     _add_demo(commands)
     _add_models(commands)
@@ -137,6 +147,27 @@ def _add_render(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     add_sound(render)
     add_model(render, DEFAULT_FOR_FILES)
+
+
+def _add_automate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    automate = commands.add_parser(
+        "automate", help="play a file's z to a running server: a CSV or a MIDI file"
+    )
+    automate.add_argument(
+        "file",
+        type=file_path,
+        metavar="FILE",
+        help="a CSV with rows of seconds,x,y, straight lines between them; or a MIDI file with controllers "
+        f"for x and y, which hold their values: 0 to 127 is -{USUAL_Z:g} to {USUAL_Z:g}, 64 is 0",
+    )
+    add_place(automate, "where the server listens", "its UDP port")
+    automate.add_argument(
+        "--to",
+        metavar="NAME",
+        help="move the client of this name alone, see `bassnet status` (default: everybody)",
+    )
+    automate.add_argument("--loop", action="store_true", help="begin again at the file's end, until Ctrl-C")
+    add_controllers(automate)
 
 
 def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

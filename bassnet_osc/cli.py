@@ -1,4 +1,4 @@
-"""The command line: bassnet serve | render | replay | demo | models | devices | status | doctor | bench.
+"""The command line: bassnet serve | render | automate | replay | demo | models | devices | status ...
 
 Flow: arguments -> cli -> server, ledger, render, demo_run ..., imported after parsing, so help comes at once.
 """
@@ -157,6 +157,15 @@ def _render(arguments: argparse.Namespace) -> None:
         print(f"{arguments.output}: clipped, the peaks were {above_db:.1f} dB above full scale")
 
 
+def _automate(arguments: argparse.Namespace) -> None:
+    from bassnet_osc.automate import automate
+    from bassnet_osc.z_curve import read_curve
+
+    _end_on_signals()
+    curve = read_curve(arguments.file, arguments.cc)
+    print(automate(curve, arguments.host, arguments.port, arguments.to, arguments.loop))
+
+
 def _models(_: argparse.Namespace) -> None:
     from bassnet_osc.ledger import installed_models
 
@@ -224,6 +233,7 @@ def _bench(arguments: argparse.Namespace) -> None:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "serve": _serve,
     "render": _render,
+    "automate": _automate,
     "replay": _replay,
     "demo": _demo,
     "models": _models,

@@ -1,4 +1,4 @@
-"""The options that several commands share, and what may stand for a file or a port.
+"""The options that several commands share, and what may stand for a file, a port or controllers.
 
 Flow: arguments -> shared_options -> one argparse parser a command.
 """
@@ -13,6 +13,7 @@ from bassnet_osc.params import PARAMS
 from bassnet_osc.providers import PROVIDERS
 from bassnet_osc.sound import DEFAULT_SOUND
 from bassnet_osc.spec import HOST, PORT
+from bassnet_osc.z_curve import CONTROLLERS, LAST_CONTROLLER
 
 
 def add_sound(command: argparse.ArgumentParser) -> None:
@@ -54,6 +55,17 @@ def add_provider(command: argparse.ArgumentParser, default: str) -> None:
     )
 
 
+def add_controllers(command: argparse.ArgumentParser) -> None:
+    """Which two of a MIDI file."""
+    command.add_argument(
+        "--cc",
+        type=controller_pair,
+        metavar="X,Y",
+        help="which controllers of a MIDI file move x and y, on any channel, and in 14 bits where it has "
+        f"their fine halves (default: {CONTROLLERS[0]},{CONTROLLERS[1]})",
+    )
+
+
 def file_path(text: str) -> Path:
     """A file's name; exits with a line for one that is no UTF-8."""
     try:
@@ -68,3 +80,13 @@ def port_number(text: str) -> int:
     if not (text.isdecimal() and int(text) <= 65_535):
         raise argparse.ArgumentTypeError(f"a port is a whole number from 0 to 65535, got {text!r}")
     return int(text)
+
+
+def controller_pair(text: str) -> tuple[int, int]:
+    """'X,Y' to the numbers of two controllers; exits with a line for anything else."""
+    x, _, y = text.partition(",")
+    if not (x.isdecimal() and y.isdecimal() and max(int(x), int(y)) <= LAST_CONTROLLER and int(x) != int(y)):
+        raise argparse.ArgumentTypeError(
+            f"controllers are two different numbers X,Y from 0 to {LAST_CONTROLLER}, got {text!r}"
+        )
+    return int(x), int(y)

@@ -19,6 +19,7 @@ MODULES = sorted(".".join(path.relative_to(PACKAGE).with_suffix("").parts) for p
 WORLD = {"socket", "asyncio", "threading", "select", "selectors", "subprocess", "multiprocessing", "time"}
 ALLOWED = {
     "server": WORLD,
+    "automate": {"time"},
     "client": {"time"},
     "line": {"socket", "time"},
     "engine": {"threading"},
@@ -121,7 +122,7 @@ def test_no_runtime_module_loads_torch() -> None:
     assert not loaded_after(everything) & {"torch", "training", "export", "librosa", "scipy", "sklearn"}
 
 
-COMMANDS = ("serve", "render", "replay", "demo", "models", "devices", "status", "doctor", "bench")
+COMMANDS = ("serve", "render", "automate", "replay", "demo", "models", "devices", "status", "doctor", "bench")
 
 
 @pytest.mark.parametrize(
