@@ -67,10 +67,10 @@ class Player:
 
     def play(self, curve: Curve, is_looped: bool = False) -> None:
         """Tells what changes when it changes, and returns at the curve's end."""
-        begin = self._now() + self._lead
         told: Z = (None, None)
         points = chain(curve.points(is_looped), [(math.inf, told)])
         with _progress(curve) as bar:
+            begin = self._now() + self._lead  # not sooner: the progress takes a moment to be there
 
             def wait(until: float) -> None:
                 while (now := self._now()) < until:

@@ -130,9 +130,7 @@ def _read_midi(path: Path, controllers: tuple[int, int]) -> Curve:
     x, y = (_axis(changes, number, _fine_of(number, controllers, found)) for number in controllers)
     here = ", ".join(map(str, found))
     if x is None and y is None:
-        which = (
-            f"its controllers are {here}: choose two of them with --cc X,Y" if found else "it has none at all"
-        )
+        which = f"it has {here}: choose two of them with --cc X,Y" if found else "it has none at all"
         raise BassNetError(f"{path} must move controller {controllers[0]} or {controllers[1]}; {which}")
     missing = [(name, cc) for name, cc, axis in zip("xy", controllers, (x, y), strict=True) if axis is None]
     remarks = [
