@@ -179,7 +179,6 @@ def test_a_loop_goes_on(ramp: Curve) -> None:
         """Of it."""
 
     way = FakeWay()
-    way.stalls = {}
     send = way.send
 
     def count(datagram: bytes) -> None:
