@@ -21,8 +21,7 @@ from bassnet_osc.shared_options import (
     file_path,
     port_number,
 )
-from bassnet_osc.spec import BLOCK_SIZE, QUERY_PORT
-from bassnet_osc.z_curve import USUAL_Z
+from bassnet_osc.spec import BLOCK_SIZE, QUERY_PORT, USUAL_Z
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:

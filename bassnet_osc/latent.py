@@ -140,21 +140,21 @@ class LiveZ:
 
 
 class ZCurve:
-    """z along points in time: linear between them, constant outside."""
+    """z along points in time, `seconds`, `x` and `y`: linear between them, constant outside."""
 
     def __init__(self, points: list[tuple[float, float, float]], spec: Spec) -> None:
         """Points are (seconds, x, y) with rising seconds; z beyond the limit is clamped."""
-        self._seconds = [seconds for seconds, _, _ in points]
-        self._x = [clamp(x, spec) for _, x, _ in points]
-        self._y = [clamp(y, spec) for _, _, y in points]
+        self.seconds = [seconds for seconds, _, _ in points]
+        self.x = [clamp(x, spec) for _, x, _ in points]
+        self.y = [clamp(y, spec) for _, _, y in points]
         self._frame_rate = spec.cqt.frame_rate
 
     def __call__(self, frame: int) -> tuple[float, float]:
         """z at a frame's time."""
         seconds = frame / self._frame_rate
         return (
-            float(np.interp(seconds, self._seconds, self._x)),
-            float(np.interp(seconds, self._seconds, self._y)),
+            float(np.interp(seconds, self.seconds, self.x)),
+            float(np.interp(seconds, self.seconds, self.y)),
         )
 
 

@@ -29,6 +29,8 @@ SEQ_MODULO = 1 << 24  # blocks are counted modulo this: exact in the float32 tha
 HELLO_BYTES = 256  # of a client's hello: the server's welcome may not be longer
 RECEIVE_BUFFER = 1 << 20  # bytes: the usual default holds only 48 blocks of 512
 
+USUAL_Z = 3.0  # -USUAL_Z to USUAL_Z hold nearly all of what was learned on an axis
+
 A4_HZ, A4_PITCH = 440.0, 69  # tuning: MIDI pitch 69
 
 # What 0 dB is: a full-scale sine, or the loudest moment of a song (files alone: a stream cannot know it).

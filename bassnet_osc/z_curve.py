@@ -17,12 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from bassnet_osc.latent import read_z_csv
-from bassnet_osc.spec import BassNetError, Spec
+from bassnet_osc.spec import USUAL_Z, BassNetError, Spec
 
 CONTROLLERS = (16, 17)  # of x and y unless told otherwise: MIDI's general purpose 1 and 2
 LAST_CONTROLLER = 119  # those above are commands to a channel
 FINE = 32  # controller n + FINE holds the lower seven bits of controller n, for n below FINE
-USUAL_Z = 3.0  # -USUAL_Z to USUAL_Z hold nearly all of what was learned on an axis: what bundles call a pad
 POINTS_PER_S = 50  # told at most: the live models take a new z once in a hop of 20 ms
 MIDI_HEAD, MIDI_SUFFIXES = b"MThd", (".mid", ".midi", ".smf")
 
@@ -116,12 +115,12 @@ def read_curve(path: Path, controllers: tuple[int, int] | None = None) -> Curve:
 
 def _read_csv(path: Path) -> Curve:
     rows = read_z_csv(path, Spec())  # the server clamps to the z_limit of its own model
-    if rows._seconds[0] < 0.0:
+    if rows.seconds[0] < 0.0:
         raise BassNetError(
-            f"{path}: seconds must count from 0; got {rows._seconds[0]:g}: add {-rows._seconds[0]:g} to all"
+            f"{path}: seconds must count from 0; got {rows.seconds[0]:g}: add {-rows.seconds[0]:g} to all"
         )
-    x, y = (Axis(rows._seconds, values, is_held=False) for values in (rows._x, rows._y))
-    return Curve(path.name, rows._seconds[-1], x, y)
+    x, y = (Axis(rows.seconds, values, is_held=False) for values in (rows.x, rows.y))
+    return Curve(path.name, rows.seconds[-1], x, y)
 
 
 def _read_midi(path: Path, controllers: tuple[int, int]) -> Curve:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from bassnet_osc.spec import USUAL_Z
 from training.dataset import Song
 from training.metrics import Latents, encode_places
 from training.model import VGAE
@@ -23,8 +24,7 @@ from training.places import evaluation_places
 from training.subject import Subject
 
 WINDOWS = 4000  # of the training songs
-PAD = 3.0  # the density is told of [-PAD, PAD] on each axis ...
-CELLS = 24  # ... in so many cells
+CELLS = 24  # on each axis of the density, which is told of [-USUAL_Z, USUAL_Z]
 LEAST_STD = 1e-3  # an axis that no window moves stays as it is
 
 
@@ -55,13 +55,13 @@ def standardised(model: VGAE, mu: Latents) -> VGAE:
 def density(mu: Latents) -> dict[str, Any]:
     """How the training latents (n, 2) lie on the pad: their share in each cell, in thousandths.
 
-    `cells` has a row for each interval of y from -PAD upwards, and in it one for each of x.
+    `cells` has a row for each interval of y from -USUAL_Z upwards, and in it one for each of x.
     """
-    edges = np.linspace(-PAD, PAD, CELLS + 1)
+    edges = np.linspace(-USUAL_Z, USUAL_Z, CELLS + 1)
     counts, _, _ = np.histogram2d(mu[:, 1], mu[:, 0], bins=(edges, edges))
     share = counts / len(mu)
     return {
-        "range": [-PAD, PAD],
+        "range": [-USUAL_Z, USUAL_Z],
         "inside": round(float(share.sum()), 4),
         "cells": np.rint(1000 * share).astype(int).tolist(),
     }

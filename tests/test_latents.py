@@ -8,7 +8,8 @@ from songs import tiny
 from test_export import random_model, random_windows
 
 from bassnet_osc.presets import live
-from export.latents import CELLS, PAD, density, standardised
+from bassnet_osc.spec import USUAL_Z
+from export.latents import CELLS, density, standardised
 from training.multires import compress
 
 
@@ -42,5 +43,5 @@ def test_density_counts_every_window() -> None:
     mu = np.array([[-2.9, 2.9]] * 3 + [[0.1, 0.1]] * 6 + [[5.0, 0.0]])
     found = density(mu)
     cells = np.array(found["cells"])
-    assert cells.shape == (CELLS, CELLS) and found["range"] == [-PAD, PAD] and found["inside"] == 0.9
+    assert cells.shape == (CELLS, CELLS) and found["range"] == [-USUAL_Z, USUAL_Z] and found["inside"] == 0.9
     assert cells[-1, 0] == 300 and cells[CELLS // 2, CELLS // 2] == 600 and cells.sum() == 900

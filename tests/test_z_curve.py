@@ -12,8 +12,8 @@ from midi_curves import cc, tempo, write_csv, write_midi, write_steps
 
 from bassnet_osc.latent import read_z_csv
 from bassnet_osc.presets import live
-from bassnet_osc.spec import BassNetError
-from bassnet_osc.z_curve import CONTROLLERS, FINE, POINTS_PER_S, USUAL_Z, Curve, read_curve
+from bassnet_osc.spec import USUAL_Z, BassNetError
+from bassnet_osc.z_curve import CONTROLLERS, FINE, POINTS_PER_S, Curve, read_curve
 
 X, Y = CONTROLLERS
 EVERY = 1 / POINTS_PER_S  # seconds
@@ -26,12 +26,6 @@ def steps(curve: Curve) -> list[tuple[float, float | None, float | None]]:
 
 
 # --- numbers that are others', too -------------------------------------------------------------------
-
-
-def test_the_range_is_that_of_the_bundles_pad() -> None:
-    from export.latents import PAD
-
-    assert USUAL_Z == PAD
 
 
 def test_points_come_as_often_as_live_models_take_them() -> None:
