@@ -181,7 +181,7 @@ def test_live_with_a_window(place: dict[str, str], server: ServerProcess, tmp_pa
         assert is_soon(lambda: session()["z"] == [0.5, -1.0])
         supercollider.say('~model.("a2-live"); ~param.("timbre", "kazoo")')
         assert is_soon(lambda: session()["model"] == "a2-live")
-        assert is_soon(lambda: "refused /bassnet/param/timbre" in supercollider.printed())
+        assert is_soon(lambda: "refused param/timbre: timbre must be" in supercollider.printed())
         supercollider.say("CmdPeriod.run")
         assert is_soon(lambda: session() == {"blocks_in": 0})
         assert is_soon(lambda: "answers, 0 late" in supercollider.printed())
