@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,11 +31,13 @@ from bassnet_osc.voice import Voice
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="JACK's dummy card")
 
 SCRIPT = Path(__file__).parents[1] / "max_patch" / "bassnet.scd"
+PAGE = SCRIPT.with_name("supercollider.md")
 BLOCK = 256  # samples, the script's and the card's
 SECONDS = 5.0  # of the mix
 RING_MS = 1000  # so that no answer is late on a busy machine
 PROGRAM_S = 60.0  # for SuperCollider to start, play and end: 9 s on an idle machine
-SOON_S = 20.0
+SOON_S = 20.0  # for a live one to get there; 3 s on an idle machine
+LATENCY = 2418  # samples, of a1-live at 48 kHz
 SAY = "/test/say"  # what a test says to sclang is run there
 
 
@@ -141,8 +145,8 @@ def test_a_file_through_scsynth_is_sample_true(
     expected = offline(bundle, blocks)
     assert np.abs(expected).max() > 0.1 and lag_samples(heard, expected) == 0
     np.testing.assert_array_equal(heard, expected)
-    ring, latency = RING_MS * RATE // 1000, 2418
-    assert f"lies {latency + ring} samples after the mix, of which {ring} are the ring" in printed
+    ring = RING_MS * RATE // 1000
+    assert f"lies {LATENCY + ring} samples after the mix, of which {ring} are the ring" in printed
 
 
 def test_two_channels_z_and_a_part_of_a_block(
@@ -162,43 +166,68 @@ def test_two_channels_z_and_a_part_of_a_block(
     assert steps_db(heard) < -40.0
 
 
-def test_live_with_a_window(place: dict[str, str], server: ServerProcess, tmp_path: Path) -> None:
-    """As in the IDE: the card is heard, z, params and the model are moved, bye is said at its end."""
-    file = tmp_path / "live.scd"
-    file.write_text(f'OSCFunc({{ |m| m[1].asString.interpret }}, "{SAY}"); "{SCRIPT}".load;')
+def test_the_mix_lies_under_the_bass(place: dict[str, str], server: ServerProcess, tmp_path: Path) -> None:
+    """`dry` is delayed by the offset: together they are as the server heard them."""
+    mix = np.concatenate(mix_blocks(BLOCK, 1.0))
+    heard, _ = rendered(place, server, mix, tmp_path, "dry=1", "bass=0")
+    np.testing.assert_array_equal(heard[LATENCY:], mix[:-LATENCY])
+    assert not heard[:LATENCY].any()
 
-    def session() -> dict[str, object]:
+
+def live(folder: Path) -> Path:
+    """The script, and an ear for what a test says."""
+    file = folder / "live.scd"
+    file.write_text(f'OSCFunc({{ |m| m[1].asString.interpret }}, "{SAY}"); "{SCRIPT}".load;')
+    return file
+
+
+def is_soon(look: Callable[[], object]) -> bool:
+    """Whether it is true within SOON_S."""
+    return bool(wait_for(look, SOON_S))
+
+
+def test_live_with_a_window(place: dict[str, str], server: ServerProcess, tmp_path: Path) -> None:
+    """As in the IDE: the card is heard, and the page's lines move z, params and model, and end it."""
+    [lines] = re.findall(r"```supercollider\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    first, *others, last = lines.splitlines()
+
+    def session() -> dict[str, Any]:
         sessions = [one for one in ask(HOST, server.port)["sessions"] if one["client"] == "sc-live"]
         return sessions[0] if sessions else {"blocks_in": 0}
 
-    def is_soon(look: Callable[[], object]) -> bool:
-        return bool(wait_for(look, SOON_S))
-
     words = ["name=sc-live", f"port={server.port}", "ring=500"]
-    with SuperCollider(place, file, *words) as supercollider:
-        assert is_soon(lambda: session()["blocks_in"] > 100), supercollider.printed()[-1000:]  # type: ignore[operator]
-        supercollider.say("~z.(0.5, -1)")
+    with SuperCollider(place, live(tmp_path), *words) as supercollider:
+        assert is_soon(lambda: session()["blocks_in"] > 100), supercollider.printed()[-1000:]
+        supercollider.say(first)
         assert is_soon(lambda: session()["z"] == [0.5, -1.0])
-        supercollider.say('~model.("a2-live"); ~param.("timbre", "kazoo")')
+        for line in others[:-1]:
+            supercollider.say(line)
+        assert is_soon(lambda: session()["z"][0] not in (0.5, session()["z"][0]))  # it keeps moving
+        supercollider.say(others[-1])
+        supercollider.say('~param.("timbre", "kazoo"); ~model.("a2-live")')
         assert is_soon(lambda: session()["model"] == "a2-live")
         assert is_soon(lambda: "refused param/timbre: timbre must be" in supercollider.printed())
-        supercollider.say("CmdPeriod.run")
+        assert supercollider.printed().count("refused") == 1
+        supercollider.say(last)
         assert is_soon(lambda: session() == {"blocks_in": 0})
         assert is_soon(lambda: "answers, 0 late" in supercollider.printed())
 
 
 def test_a_server_that_comes_later(place: dict[str, str], tmp_path: Path) -> None:
-    """The script waits; a server that was restarted is told z again and goes on."""
-    file = tmp_path / "live.scd"
-    file.write_text(f'"{SCRIPT}".load;')
+    """The script waits; a server that was restarted is told z again and goes on; Cmd-period says bye."""
     port = free_port()
 
-    def z() -> object:
-        sessions = ask(HOST, port)["sessions"]
-        return sessions[0]["blocks_in"] > 50 and sessions[0]["z"] if sessions else None
+    def sessions() -> list[dict[str, Any]]:
+        return list(ask(HOST, port)["sessions"])
 
-    with SuperCollider(place, file, f"port={port}", "z=1,-1", "ring=500") as supercollider:
-        assert wait_for(lambda: f"offline: no server at 127.0.0.1:{port}" in supercollider.printed(), SOON_S)
-        for _ in range(2):
+    def z() -> object:
+        return [one["z"] for one in sessions() if one["blocks_in"] > 50]
+
+    with SuperCollider(place, live(tmp_path), f"port={port}", "z=1,-1", "ring=500") as supercollider:
+        assert is_soon(lambda: f"offline: no server at 127.0.0.1:{port}" in supercollider.printed())
+        for n in range(2):
             with ServerProcess(port=port):
-                assert wait_for(lambda: z() == [1.0, -1.0], SOON_S), supercollider.printed()[-1000:]
+                assert is_soon(lambda: z() == [[1.0, -1.0]]), supercollider.printed()[-1000:]
+                if n == 1:
+                    supercollider.say("CmdPeriod.run")
+                    assert is_soon(lambda: sessions() == [])
