@@ -68,14 +68,17 @@ class Blocks {
   send(sent) {
     const end = this.whole();
     this.next = Math.max(this.next, end - Math.floor(SPEC.ringFrames / 2 / this.block));
-    for (; this.next < end; this.next++) {
-      if (!this.fill(this.start + this.next * this.block)) {
+    while (this.next < end) {
+      const k = this.next;
+      const position = this.start + k * this.block;
+      if (!this.fill(position)) {
         return false;
       }
-      this.tellZ(this.next, this.start + this.next * this.block);
-      this.message[1] = this.seqOf(this.next);
+      this.next += 1;
+      sent(k); // before it leaves: the answer may be here at once
+      this.tellZ(k, position);
+      this.message[1] = this.seqOf(k);
       this.say(this.message);
-      sent(this.next);
     }
     return true;
   }

@@ -179,12 +179,12 @@ class Session {
     if (code === "no_session" || code === "address" || !isOurs) {
       return; // an older server does not know every address
     }
-    if (code === "hello") {
-      this.nTries = 0;
-      if (this.token === null && text.startsWith("reply_port")) {
-        this.drawPort();
-      }
+    if (code === "hello" && text.startsWith("reply_port")) {
+      this.drawPort();
+      this.isCurrent = false; // the next tick says hello
+      return;
     }
+    this.nTries = code === "hello" ? 0 : this.nTries;
     this.notice = `refused ${code}: ${text}`;
     this.noticeUntil = now + NOTICE_MS;
   }
