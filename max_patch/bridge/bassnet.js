@@ -1,8 +1,8 @@
 /**
  * Max's side of the bridge: its buffers, its notes, and the functions that Max calls, a message each.
  *
- * `v8 bassnet.js MIX X Y BASS`, the names of four buffer~ of SPEC.ringFrames samples. Flow: Max -> Bridge. Messages
- * that say what is so already do nothing; those of the server come as their OSC address.
+ * `v8 bassnet.js MIX X Y BASS`, the names of four buffer~ of SPEC.ringFrames samples. Flow: Max -> Bridge.
+ * Messages that say what is so already do nothing; those of the server come as their OSC address.
  */
 
 inlets = 1;
@@ -84,18 +84,52 @@ class Notes {
 
 const bridge = new Bridge();
 
-function start() { bridge.start(); }
-function clock(count) { bridge.clock(count); }
-function dsp() { bridge.blocks.stop(); }
-function rate(hz) { bridge.setRate(Math.round(hz)); }
-function ring(ms) { bridge.setRing(ms); }
-function playing(isOn) { bridge.play(Boolean(isOn)); }
-function sync(isOn) { bridge.isSynced = Boolean(isOn); }
-function enabled(isOn) { bridge.enable(Boolean(isOn)); }
-function param(name, value) { bridge.choose(name, value); }
-function model(name) { bridge.switchTo(name); }
-function link(n) { bridge.notes.linkTo(n); }
-function host(name) { bridge.move(String(name), bridge.session.port); }
-function port(n) { bridge.move(bridge.session.host, n); }
-function anything() { bridge.heed(messagename, arguments); }
-function notifydeleted() { bridge.enable(false); }
+function start() {
+  bridge.start();
+}
+function clock(count) {
+  bridge.clock(count);
+}
+function dsp() {
+  bridge.blocks.stop();
+}
+function rate(hz) {
+  bridge.setRate(Math.round(hz));
+}
+function ring(ms) {
+  bridge.setRing(ms);
+}
+function playing(isOn) {
+  bridge.play(Boolean(isOn));
+}
+function sync(isOn) {
+  bridge.isSynced = Boolean(isOn);
+}
+function enabled(isOn) {
+  bridge.enable(Boolean(isOn));
+}
+function param(name, value) {
+  if (SPEC.params.includes(name)) {
+    bridge.choose(`/bassnet/param/${name}`, value);
+  }
+}
+function model(name) {
+  bridge.choose("/bassnet/model", name);
+}
+function link(n) {
+  bridge.notes.linkTo(n);
+}
+function host(name) {
+  bridge.move(String(name), bridge.session.port);
+}
+function port(n) {
+  if (Number.isInteger(n) && n > 0 && n < 65536) {
+    bridge.move(bridge.session.host, n);
+  }
+}
+function anything() {
+  bridge.heed(messagename, arguments);
+}
+function notifydeleted() {
+  bridge.enable(false);
+}

@@ -1,10 +1,10 @@
 /**
  * What is sent: whole blocks of the mix with their seq, and z at the samples where it moved.
  *
- * Flow: count~ -> bassnet.js -> Blocks -> say (udpsend), read (the buffer~ of the mix, and those of z). The patch
- * counts samples modulo SPEC.ringFrames and writes the mix and z at that count; here positions go on for ever. A
- * signal that begins anew, or whose count leaps, has a new block 0 at the next count; seq goes on, far enough
- * ahead for old answers not to be taken for new ones.
+ * Flow: count~ -> bridge.js -> Blocks -> say (udpsend), read (the buffer~ of the mix, and those of z). The
+ * patch counts samples modulo SPEC.ringFrames and writes the mix and z at that count; here positions go on
+ * for ever. A signal that begins anew, or whose count leaps, has a new block 0 at the next count; seq goes
+ * on, far enough ahead for old answers not to be taken for new ones.
  */
 
 const SEQ_LEAP = 4096; // blocks: more than a second, and more than SLOTS, at any rate
@@ -12,8 +12,8 @@ const NEVER = -2; // no block, nor the one before any
 
 class Blocks {
   /**
-   * @param {function(string, number, number): ArrayLike<number>|number|null} read of the buffer~ `mix`, `x` or
-   *     `y`, from a frame on, so many samples; null where it is not there
+   * @param {function(string, number, number): ArrayLike<number>|number|null} read of the buffer~ `mix`, `x`
+   *     or `y`, from a frame on, so many samples; null where it is not there
    * @param {function(Array): void} say sends an OSC message: the address and its arguments, copied at once
    */
   constructor(read, say) {
@@ -61,7 +61,7 @@ class Blocks {
   }
 
   /**
-   * Sends all blocks that are whole by now, but no more than half the buffer~ of them: the server conceals others.
+   * Sends all blocks that are whole by now, at most half the buffer~ of them: the server conceals others.
    * @param {function(number): void} sent is told each block
    * @returns {boolean} false where a buffer~ is not there; then they wait
    */
@@ -130,8 +130,8 @@ class Blocks {
   }
 
   /**
-   * Tells z where it moved since the last told place. Between two points the server goes straight: where z stood
-   * still meanwhile, the block before is told that first.
+   * Tells z where it moved since the last told place. Between two points the server goes straight: where z
+   * stood still meanwhile, the block before is told that first.
    */
   tellZ(k, position) {
     const frame = position % SPEC.ringFrames;

@@ -2,8 +2,8 @@
  * The bridge as a whole: what was chosen, what is said and shown, and whose turn it is.
  *
  * Flow: bassnet.js -> Bridge -> Session, Blocks, Ring, Notes -> outlets and buffers. All of it runs in Max's
- * low-priority thread: after a stall the messages come in a burst. Nothing is printed, and nothing is written into
- * parameters, so that there is nothing to undo.
+ * low-priority thread: after a stall the messages come in a burst. Nothing is printed, and nothing is written
+ * into parameters, so that there is nothing to undo.
  */
 
 const SLOW_TICKS = 4; // ticks between two looks for what may be slow: a second
@@ -14,7 +14,11 @@ class Bridge {
     this.buffers = new Buffers();
     this.blocks = new Blocks((which, frame, n) => this.buffers.read(which, frame, n), send);
     this.ring = new Ring((frame, samples) => this.buffers.write("bass", frame, samples));
-    this.session = new Session(send, (to) => outlet(LISTEN, "port", to), () => this.introduce());
+    this.session = new Session(
+      send,
+      (to) => outlet(LISTEN, "port", to),
+      () => this.introduce(),
+    );
     this.expect = (k) => this.ring.expect(k);
     this.task = new Task(() => this.tick(), this);
     this.task.interval = TICK_MS;
@@ -22,8 +26,7 @@ class Bridge {
     this.isEnabled = this.isSynced = true;
     this.rate = SPEC.usualRate;
     this.ringMs = SPEC.ringMs;
-    this.params = new Map();
-    this.model = "";
+    this.choices = new Map(); // by OSC address
     this.notes = new Notes((...words) => outlet(NOTE, words));
     this.said = []; // by outlet, so that nothing is said twice
     this.counts = { heard: 0, missed: 0, missedAt: -Infinity };
@@ -59,6 +62,7 @@ class Bridge {
       outlet(OSC, "port", this.session.port);
       this.attach();
       this.session.begin(Date.now());
+      this.task.cancel();
       this.task.repeat();
     }
     this.show();
@@ -86,8 +90,7 @@ class Bridge {
 
   /** Another server, where it is one: a bye to the one before. */
   move(host, port) {
-    const isPort = Number.isInteger(port) && port > 0 && port < 65536;
-    if (!isPort || (host === this.session.host && port === this.session.port)) {
+    if (host === this.session.host && port === this.session.port) {
       return;
     }
     if (this.isRunning) {
@@ -137,19 +140,11 @@ class Bridge {
     this.isPlaying = isPlaying;
   }
 
-  /** Changes the sound: a name of SPEC.params. */
-  choose(name, value) {
-    if (SPEC.params.includes(name) && value !== undefined && this.params.get(name) !== value) {
-      this.params.set(name, value);
-      this.say(`/bassnet/param/${name}`, value);
-    }
-  }
-
-  /** Plays by another model. */
-  switchTo(name) {
-    if (name && name !== this.model) {
-      this.model = name;
-      this.say("/bassnet/model", name);
+  /** Remembers what was chosen last at an OSC address, and says it. */
+  choose(address, value) {
+    if (value !== undefined && value !== "" && this.choices.get(address) !== value) {
+      this.choices.set(address, value);
+      this.say(address, value);
     }
   }
 
@@ -198,12 +193,7 @@ class Bridge {
 
   /** Tells a new session what it has to know. */
   introduce() {
-    for (const [name, value] of this.params) {
-      outlet(OSC, `/bassnet/param/${name}`, value);
-    }
-    if (this.model) {
-      outlet(OSC, "/bassnet/model", this.model);
-    }
+    this.choices.forEach((value, address) => outlet(OSC, address, value));
     outlet(OSC, "/bassnet/subscribe", "notes", 1);
     outlet(OSC, "/bassnet/models");
     this.blocks.forgetZ();
@@ -252,7 +242,7 @@ class Bridge {
     const said = JSON.stringify(words);
     if (this.said[to] !== said) {
       this.said[to] = said;
-      outlet(to, words);
+      outlet(to, ...words);
     }
   }
 }

@@ -1,10 +1,10 @@
 /**
  * The ring that the bass is played from: where answers are put, how a hole sounds, what came too late.
  *
- * Flow: bassnet.js -> Ring -> write -> the buffer~ that index~ reads. Positions are samples of the running
+ * Flow: bridge.js -> Ring -> write -> the buffer~ that index~ reads. Positions are samples of the running
  * count, never wrapped; the buffer~ holds the newest SPEC.ringFrames of them. Block k lies at
- * start + k * block, both in the mix and here, and is heard `delay` samples later. Whatever order and bursts the
- * answers come in, the ring holds the same samples in the end: a neighbour overwrites what stood in for it.
+ * start + k * block, both in the mix and here, and is heard `delay` samples later. Whatever order the answers
+ * come in, the ring holds the same samples in the end: a neighbour overwrites what stood in for it.
  */
 
 const TAIL = 64; // samples within which the sound dies away into a hole, and comes back out of it
@@ -141,7 +141,7 @@ class Ring {
     }
   }
 
-  /** From silence to the first of the samples, before the block at `at`, where that has not been heard yet. */
+  /** From silence to the first of the samples, before position `at`, as far as that is still ahead. */
   rise(at) {
     const n = Math.min(TAIL, at - this.reach);
     if (n <= 0) {

@@ -1,10 +1,10 @@
 /**
  * The session with the server: hello and heartbeat, the port of the answers, who answers, the state in words.
  *
- * Flow: bassnet.js (time, messages) -> Session -> say (udpsend), listen (udpreceive). Pure: time comes in as an
- * argument, in milliseconds. udpsend cannot receive, so answers come to a port of their own, drawn by lot. Another
- * device may hold it, or hear it too: a welcome counts when its sender has answered a ping of ours, because the
- * server lets no two sessions share a port. Whatever comes from the network is looked at before it is used.
+ * Flow: bridge.js (time, messages) -> Session -> say (udpsend), listen (udpreceive). Pure: time comes in as
+ * an argument, in milliseconds. udpsend cannot receive, so answers come to a port of their own, drawn by lot.
+ * Another device may hold it, or hear it too: a welcome counts when its sender has answered a ping of ours,
+ * because the server lets no two sessions share a port. What comes from the network is looked at before use.
  */
 
 const TICK_MS = 250; // between two looks at the time, and between two hellos until the welcome
@@ -131,7 +131,7 @@ class Session {
       this.status = String(words[0]);
       this.reason = String(words[1]);
       this.statusAt = now;
-      this.nTries = this.status === "loading" ? 0 : this.nTries; // said to who has no session: the port is ours
+      this.nTries = this.status === "loading" ? 0 : this.nTries; // said to us, then: the port is ours
     } else if (address === "/bassnet/model") {
       this.model = String(words[0]);
     } else if (address === "/bassnet/error") {

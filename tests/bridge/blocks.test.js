@@ -3,7 +3,8 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { CLOCK_MS, Network, SPEC, music } = require("./max_stand_in.js");
+const { CLOCK_MS, SPEC } = require("./max_stand_in.js");
+const { Network, music } = require("./network.js");
 const { encode } = require("./osc.js");
 
 const BLOCK = SPEC.blockSize;
@@ -25,25 +26,31 @@ function moves(patch) {
   });
 }
 
-test("the blocks are the mix, one after the other, from the first clock on and over the end of the buffer", () => {
+test("the blocks are the mix, one after the other, from the first clock on and over the buffer's end", () => {
   const patch = new Network().started();
   patch.run(6, music);
   const sent = blocks(patch);
   assert.equal(sent.length, Math.floor((patch.n - STEP) / BLOCK));
   sent.forEach(({ seq, samples }, k) => {
     assert.equal(seq, k);
-    assert.deepEqual(samples, Array.from({ length: BLOCK }, (_, i) => music(STEP + k * BLOCK + i)));
+    assert.deepEqual(
+      samples,
+      Array.from({ length: BLOCK }, (_, i) => music(STEP + k * BLOCK + i)),
+    );
   });
 });
 
-test("where one sample is left before the end of the buffer, Max gives a number, and the block is whole", () => {
+test("where one sample is left before the buffer's end, Max gives a number, and the block is whole", () => {
   const patch = new Network().started();
   patch.play((SPEC.ringFrames - 1) % BLOCK, music);
   patch.tellClock();
   const first = patch.n;
   patch.run(3, music);
   blocks(patch).forEach(({ samples }, k) => {
-    assert.deepEqual(samples, Array.from({ length: BLOCK }, (_, i) => music(first + k * BLOCK + i)));
+    assert.deepEqual(
+      samples,
+      Array.from({ length: BLOCK }, (_, i) => music(first + k * BLOCK + i)),
+    );
   });
 });
 
@@ -72,10 +79,10 @@ for (const rate of [8000, 44100, 48000, 88200, 96000, 192000]) {
     const hello = patch.said("/bassnet/hello")[0];
     assert.deepEqual(hello.slice(3, 6), [rate, wide ? 480 : 240, "f"]);
     const delay = Math.round(0.07 * rate);
-    assert.deepEqual([patch.out[5].at(-1), patch.out[4].at(-1)], [
-      [SPEC.ringFrames - delay],
-      [delay + Math.round(0.06 * rate)],
-    ]);
+    assert.deepEqual(
+      [patch.out[5].at(-1), patch.out[4].at(-1)],
+      [[SPEC.ringFrames - delay], [delay + Math.round(0.06 * rate)]],
+    );
     assert.match(patch.newest("state"), /^ready: groove-live, 0 late of \d+$/);
   });
 }
@@ -112,7 +119,9 @@ for (const [name, stir] of [
     const sent = blocks(patch, before);
     assert.ok(sent[0].seq - old.at(-1)[1] - 1 >= LEAP && sent[0].seq - old.at(-1)[1] - 1 < LEAP + 60);
     assert.ok(sent.every(({ seq }, k) => seq === sent[0].seq + k));
-    const late = heard.slice(48000).filter((s, i) => s !== Math.fround(-0.5 * music(n + 48000 + i - patch.delay)));
+    const late = heard
+      .slice(48000)
+      .filter((s, i) => s !== Math.fround(-0.5 * music(n + 48000 + i - patch.delay)));
     assert.deepEqual(late, []);
   });
 }
@@ -134,7 +143,10 @@ test("nothing is sent before there is a session, nor kept for it", () => {
   const sent = blocks(patch);
   assert.ok(sent.length > 20 && sent.length <= 100);
   const start = STEP + sent[0].seq * BLOCK;
-  assert.deepEqual(sent[0].samples.slice(0, 3), [0, 1, 2].map((i) => music(start + i)));
+  assert.deepEqual(
+    sent[0].samples.slice(0, 3),
+    [0, 1, 2].map((i) => music(start + i)),
+  );
 });
 
 test("z is told once, and then where it moves: the old place before, the new one at the block", () => {
@@ -172,7 +184,9 @@ test("without its buffers it says so, sends nothing, and begins when they are th
     patch.clock.pass(CLOCK_MS);
     patch.send("clock", 240 * i);
   }
-  patch.names.forEach((name, i) => patch.buffers.set(name, new Float32Array(i === 1 ? 100 : SPEC.ringFrames)));
+  patch.names.forEach((name, i) =>
+    patch.buffers.set(name, new Float32Array(i === 1 ? 100 : SPEC.ringFrames)),
+  );
   patch.clock.pass(1100);
   assert.equal(patch.data("x").length, SPEC.ringFrames); // made as long as it has to be
   const heard = patch.run(1, music);

@@ -1,11 +1,12 @@
 "use strict";
 /**
- * Plays a mix through the bridge to a real server over UDP, a sound card's time simulated: 48 kHz, vectors of 64.
+ * Plays a mix through the bridge to a real server over UDP: 48 kHz, vectors of 64, in real time.
  *
- *     node play.js '{"port": 7770, "ring": 70, "mix": "mix.f32", "z": [[0, 0.5, -1]], "bass": "bass.f32", "stats": "stats.json"}'
+ *     node play.js '{"port": 7770, "ring": 70, "mix": "mix.f32", "z": [[0, 0.5, -1]],
+ *                    "bass": "bass.f32", "stats": "stats.json"}'
  *
- * mix and bass are raw float32; z moves to x, y at a sample. `isAtSource` has the answers come to the sending socket,
- * for a proxy that knows no other. Time starts with the session, and waits where this process had to wait.
+ * mix and bass are raw float32; z moves to x, y at a sample. `isAtSource` has the answers come to the sending
+ * socket, for a proxy that knows no other. Time begins with the session, and waits where this process had to.
  */
 
 const dgram = require("node:dgram");
@@ -38,7 +39,10 @@ const hear = (bytes) => patch.receive(...decode(bytes));
 function outlet(to, words) {
   if (to === OUTLETS.listen) {
     if (receiving !== null) receiving.close();
-    receiving = dgram.createSocket("udp4").on("message", hear).on("error", () => {});
+    receiving = dgram
+      .createSocket("udp4")
+      .on("message", hear)
+      .on("error", () => {});
     receiving.bind(words[1], SPEC.host);
   } else if (to === OUTLETS.osc && words[0] === "port") {
     target.port = words[1];
@@ -66,7 +70,14 @@ function play(done) {
     before = now;
     for (; owed >= VECTOR && patch.n + VECTOR <= mix.length; owed -= VECTOR) {
       const place = z(patch.n);
-      heard.set(patch.play(VECTOR, (n) => mix[n], () => place), patch.n - VECTOR);
+      heard.set(
+        patch.play(
+          VECTOR,
+          (n) => mix[n],
+          () => place,
+        ),
+        patch.n - VECTOR,
+      );
       if (patch.n % step < VECTOR) patch.tellClock();
     }
     if (patch.n + VECTOR > mix.length) {

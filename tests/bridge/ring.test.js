@@ -3,7 +3,8 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { CLOCK_MS, Network, SPEC, music, seeded } = require("./max_stand_in.js");
+const { CLOCK_MS, SPEC, seeded } = require("./max_stand_in.js");
+const { Network, music } = require("./network.js");
 
 const BLOCK = SPEC.blockSize;
 const STEP = 48 * CLOCK_MS; // samples of a clock at 48 kHz
@@ -14,7 +15,8 @@ const STEEPEST = Math.PI / 2 / TAIL; // of the tail's half cosine, as a share of
 function held(options) {
   const network = new Network();
   const answers = [];
-  const hold = (port, words) => answers.push({ seq: words[1], sent: patch.n, give: () => network.toBridges(port, words) });
+  const hold = (port, words) =>
+    answers.push({ seq: words[1], sent: patch.n, give: () => network.toBridges(port, words) });
   network.server.deliver = hold;
   const patch = network.started(options);
   return { network, patch, answers };
@@ -30,7 +32,7 @@ function differences(heard, from, delay) {
   return heard.flatMap((sample, i) => (sample === bassAt(from + i, delay) ? [] : [from + i]));
 }
 
-test("over the end of the buffer each sample is in its place, and it is silent before the first block", () => {
+test("over the buffer's end each sample is in its place, and it is silent before the first block", () => {
   const patch = new Network().started();
   const heard = patch.run(6, music);
   assert.ok(patch.n > 2 * SPEC.ringFrames);
@@ -41,7 +43,7 @@ test("over the end of the buffer each sample is in its place, and it is silent b
 });
 
 for (let seed = 1; seed <= 12; seed++) {
-  test(`answers out of order, twice and in bursts, clocks that stop for 20 ms: the same samples (seed ${seed})`, () => {
+  test(`answers in disorder, twice, in bursts, clocks that stop: the same samples (seed ${seed})`, () => {
     const random = seeded(seed);
     const { patch, answers } = held({ seed });
     const heard = [];
@@ -92,7 +94,9 @@ for (const seed of [1, 2, 3]) {
       }
     }
     assert.ok(nHoles > 20);
-    const still = [...lost].filter((k) => patch.bridge.ring.at(k) < patch.n + SPEC.ringFrames - patch.delay).length;
+    const still = [...lost].filter(
+      (k) => patch.bridge.ring.at(k) < patch.n + SPEC.ringFrames - patch.delay,
+    ).length;
     assert.equal(patch.bridge.ring.nMissed, still);
   });
 }
@@ -100,7 +104,8 @@ for (const seed of [1, 2, 3]) {
 test("an answer that comes too late is dropped whole, counted and told", () => {
   const { patch, answers } = held();
   const late = [];
-  const give = () => answers.splice(0).forEach((answer) => (answer.seq === 100 ? late.push(answer) : answer.give()));
+  const give = () =>
+    answers.splice(0).forEach((answer) => (answer.seq === 100 ? late.push(answer) : answer.give()));
   const before = patch.run(0.6, music, { each: give });
   const at = STEP + patch.delay + 100 * BLOCK; // where block 100 is heard
   const more = patch.run((at + BLOCK / 2 - patch.n) / 48000 + 0.005, music, { each: give });

@@ -1,0 +1,267 @@
+"use strict";
+/** The bridge as a whole: what it says and shows when it is switched, moved, refused, or told nonsense. */
+
+const assert = require("node:assert/strict");
+const { test } = require("node:test");
+const { Clock, OUTLETS, SPEC, seeded } = require("./max_stand_in.js");
+const { Network, music } = require("./network.js");
+const { encode } = require("./osc.js");
+
+/** Messages to the server but audio, as text without the padding. */
+function words(patch, from = 0) {
+  const said = patch.out[0].slice(from).filter(([word]) => word !== "/bassnet/audio/in");
+  return said.map((message) => message.filter((word) => !/^\.+$/.test(word)).join(" "));
+}
+
+/** What a bridge hears of the last seconds is the stand-in's bass. */
+function playsWell(patch, mix = music) {
+  const heard = patch.run(0.3, mix);
+  const from = patch.n - heard.length;
+  return heard.every((sample, i) => sample === Math.fround(-0.5 * mix(from + i - patch.delay)));
+}
+
+/** Bridges, all with a session. */
+function settled(network, n = 1) {
+  const patches = Array.from({ length: n }, (_, i) => network.started({ seed: 10 + i }));
+  patches.forEach((patch) => patch.run(0.5, music));
+  return patches;
+}
+
+test("switched off it says bye, is silent and says off; switched on it begins anew", () => {
+  const network = new Network();
+  const [patch] = settled(network);
+  patch.send("enabled", 1);
+  patch.send("enabled", 0);
+  assert.equal(words(patch).at(-1), "/bassnet/bye");
+  assert.equal(patch.newest("state"), "off");
+  assert.ok(patch.data("bass").every((sample) => sample === 0));
+  const from = patch.out[0].length;
+  const heard = patch.run(5, music);
+  assert.ok(heard.every((sample) => sample === 0));
+  assert.equal(patch.out[0].length, from);
+  patch.send("enabled", 1);
+  patch.run(0.5, music);
+  assert.match(patch.newest("state"), /^ready/);
+  assert.ok(playsWell(patch));
+});
+
+test("a device that is off when the set is loaded says nothing until it is on", () => {
+  const patch = new Network().add();
+  patch.send("enabled", 0);
+  patch.send("start");
+  patch.clock.pass(5000);
+  assert.deepEqual(words(patch), ["maxpacketsize 9000"]);
+  assert.equal(patch.newest("state"), "off");
+  patch.send("enabled", 1);
+  patch.run(0.5, music);
+  assert.ok(playsWell(patch));
+});
+
+test("the stream begins anew where the transport starts, and only where it is to", () => {
+  const [patch] = settled(new Network());
+  const resets = () => patch.said("/bassnet/reset").length;
+  patch.send("playing", 1);
+  assert.equal(resets(), 1);
+  patch.send("playing", 1); // a loop, a locate
+  assert.equal(resets(), 1);
+  patch.send("playing", 0);
+  assert.equal(resets(), 1);
+  patch.send("sync", 0);
+  patch.send("playing", 1);
+  assert.equal(resets(), 1);
+  patch.send("sync", 1);
+  patch.send("playing", 0);
+  patch.send("playing", 1);
+  assert.equal(resets(), 2);
+});
+
+test("the state line has the server's states, and errors for 5 s", () => {
+  const network = new Network();
+  network.server.state = "loading";
+  const patch = network.started();
+  assert.equal(patch.newest("state"), "loading: the model warms up");
+  patch.clock.pass(10000);
+  assert.equal(patch.newest("state"), "loading: the model warms up");
+  assert.equal(patch.out[OUTLETS.listen].length, 1); // the port is a good one
+  network.server.state = "ready";
+  patch.run(1, music);
+  const becomes = (state, reason) => {
+    network.server.state = state;
+    network.server.tellState(reason);
+    return patch.newest("state");
+  };
+  assert.equal(
+    becomes("overloaded", "every second window is left out"),
+    "overloaded: every second window is left out",
+  );
+  assert.equal(becomes("stopping", ""), "stopping");
+  assert.match(becomes("ready", ""), /^ready: groove-live/);
+  patch.send("model", "nonsense");
+  assert.match(
+    patch.newest("state"),
+    /^refused model: model must be one of groove-live,a1-live; got 'nonsense'/,
+  );
+  patch.run(4.8, music);
+  assert.match(patch.newest("state"), /^refused model/);
+  patch.run(0.5, music);
+  assert.match(patch.newest("state"), /^ready/);
+  patch.receive("/bassnet/model", "a1-live");
+  assert.match(patch.newest("state"), /^ready: a1-live/);
+});
+
+test("a hello that is refused says why", () => {
+  const network = new Network();
+  network.server.hello = (source, [, port]) =>
+    network.server.send(port, "/bassnet/error", "hello", "there are 64 sessions already: end one of them");
+  const patch = network.started();
+  assert.equal(patch.newest("state"), "refused hello: there are 64 sessions already: end one of them");
+  patch.clock.pass(5000);
+  assert.equal(patch.out[OUTLETS.listen].length, 1);
+});
+
+test("a server that knows no /bassnet/models does no harm; one that does fills the menu once", () => {
+  const network = new Network();
+  network.server.knowsModels = false;
+  const [patch] = settled(network);
+  assert.deepEqual(patch.out[OUTLETS.models], []);
+  assert.ok(patch.out[OUTLETS.state].every(([, text]) => !text.startsWith("refused")));
+  const list = ["_parameter_range", "groove-live", "a1-live"];
+  for (let i = 0; i < 3; i++) {
+    network.restart();
+    network.server.nTokens = 5000 + i;
+    patch.run(1.2, music);
+    assert.deepEqual(patch.out[OUTLETS.models], [list]);
+  }
+  network.server.models = ["a1-live"];
+  patch.receive("/bassnet/models", "a1-live");
+  assert.deepEqual(patch.out[OUTLETS.models], [list, ["_parameter_range", "a1-live"]]);
+});
+
+test("notes go out with their link, and none keeps sounding", () => {
+  const network = new Network();
+  const [patch] = settled(network);
+  const notes = patch.out[OUTLETS.note];
+  patch.send("link", 3);
+  patch.receive("/bassnet/note/on", 40, 90, 0.1, 100, 3);
+  patch.receive("/bassnet/note/off", 40, 120, 3);
+  patch.receive("/bassnet/note/off", 40, 120, 3);
+  patch.receive("/bassnet/note/on", 41, 91, 0, 130, 3);
+  assert.deepEqual(notes, [
+    [3, 40, 90],
+    [3, 40, 0],
+    [3, 41, 91],
+  ]);
+  patch.send("link", 4);
+  assert.deepEqual(notes.slice(3), [[3, 41, 0]]);
+  patch.receive("/bassnet/note/on", 42, 92, 0, 140, 3);
+  network.isUp = false;
+  patch.run(4, music);
+  assert.deepEqual(notes.slice(4), [
+    [4, 42, 92],
+    [4, 42, 0],
+  ]);
+  network.isUp = true;
+  patch.run(2, music);
+  patch.receive("/bassnet/note/on", 43, 92, 0, 140, 3);
+  patch.send("enabled", 0);
+  assert.deepEqual(notes.slice(6), [
+    [4, 43, 92],
+    [4, 43, 0],
+  ]);
+  patch.receive("/bassnet/note/on", 44, 92, 0, 140, 3);
+  assert.equal(notes.length, 8);
+});
+
+test("another server: bye to the one before, hello there; nonsense is no server", () => {
+  const network = new Network();
+  const [patch] = settled(network);
+  const from = patch.out[0].length;
+  patch.send("port", 7770);
+  patch.send("port", 70000);
+  patch.send("port", "x");
+  patch.send("host", "127.0.0.1");
+  assert.equal(patch.out[0].length, from);
+  patch.send("port", 7999);
+  assert.deepEqual(words(patch, from).slice(0, 3), ["/bassnet/bye", "host 127.0.0.1", "port 7999"]);
+  assert.match(words(patch, from)[3], /^\/bassnet\/hello/);
+  patch.send("host", "studio.local");
+  assert.ok(words(patch).includes("host studio.local"));
+});
+
+test("a deleted device says bye", () => {
+  const [patch] = settled(new Network());
+  patch.context.notifydeleted();
+  assert.equal(words(patch).at(-1), "/bassnet/bye");
+  const from = patch.out[0].length;
+  patch.clock.pass(5000);
+  assert.equal(patch.out[0].length, from);
+});
+
+test("nothing is said twice: neither state nor latency nor ring nor models", () => {
+  const network = new Network();
+  const [patch] = settled(network);
+  ["rate", "ring"].forEach((name) => patch.send(name, { rate: 48000, ring: 70 }[name]));
+  patch.send("dsp", 1);
+  patch.send("start");
+  patch.run(3, music);
+  for (const outlet of ["listen", "state", "told", "total", "ring", "models"]) {
+    const said = patch.out[OUTLETS[outlet]].map(String);
+    assert.ok(
+      said.every((message, i) => message !== said[i - 1]),
+      outlet,
+    );
+  }
+  assert.ok(patch.out[OUTLETS.state].length < 12); // once a second
+  assert.equal(patch.out[OUTLETS.total].length, 1);
+});
+
+test("Max that stood still for long has not lost its server", () => {
+  const network = new Network();
+  const [patch] = settled(network);
+  patch.clock.time += 5000; // nothing ran
+  patch.run(1, music);
+  assert.ok(patch.out[OUTLETS.state].slice(1).every(([, text]) => !text.startsWith("offline")));
+});
+
+test("whatever comes from the network, no handler throws", () => {
+  const random = seeded(5);
+  const [patch] = settled(new Network(new Clock()));
+  const addresses = [
+    "welcome",
+    "pong",
+    "audio/out",
+    "status",
+    "model",
+    "models",
+    "error",
+    "note/on",
+    "note/off",
+    "x",
+  ];
+  const values = [
+    0,
+    -1,
+    1e9,
+    0.5,
+    NaN,
+    Infinity,
+    "",
+    "loading",
+    "hello",
+    "no_session",
+    "reply_port",
+    -0,
+    2 ** 40,
+  ];
+  const any = (list) => list[Math.floor(random() * list.length)];
+  for (let i = 0; i < 20000; i++) {
+    const n = any([0, 1, 2, 3, 5, 241]);
+    patch.receive(`/bassnet/${any(addresses)}`, ...Array.from({ length: n }, () => any(values)));
+    if (i % 1000 === 0) patch.run(0.3, music);
+  }
+  patch.receive("bang");
+  patch.receive("list", 1, 2);
+  patch.run(8, music);
+  assert.ok(patch.data("bass").every((sample) => Math.abs(sample) < 2 ** 41));
+  assert.match(patch.newest("state"), /^(ready|late)/);
+});
