@@ -3,29 +3,19 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { Clock, OUTLETS, SPEC, seeded } = require("./max_stand_in.js");
-const { Network, music } = require("./network.js");
-const { encode } = require("./osc.js");
+const { Clock, OUTLETS, SPEC, script, seeded } = require("./max_stand_in.js");
+const { Network, music, playsWell, settled, words } = require("./network.js");
 
-/** Messages to the server but audio, as text without the padding. */
-function words(patch, from = 0) {
-  const said = patch.out[0].slice(from).filter(([word]) => word !== "/bassnet/audio/in");
-  return said.map((message) => message.filter((word) => !/^\.+$/.test(word)).join(" "));
-}
-
-/** What a bridge hears of the last seconds is the stand-in's bass. */
-function playsWell(patch, mix = music) {
-  const heard = patch.run(0.3, mix);
-  const from = patch.n - heard.length;
-  return heard.every((sample, i) => sample === Math.fround(-0.5 * mix(from + i - patch.delay)));
-}
-
-/** Bridges, all with a session. */
-function settled(network, n = 1) {
-  const patches = Array.from({ length: n }, (_, i) => network.started({ seed: 10 + i }));
-  patches.forEach((patch) => patch.run(0.5, music));
-  return patches;
-}
+test("Max finds the messages of the patch and no other names, and the script all its constants", () => {
+  const patch = new Network().add();
+  const theirs = ["Math", "Date", "Buffer", "Task", "jsarguments", "outlet"]; // and no console to print to
+  const ours = ["start", "clock", "dsp", "rate", "ring", "playing", "sync", "enabled", "param", "model"];
+  ours.push("link", "host", "port", "anything", "notifydeleted", "firstOf", "letters", "oscBytes");
+  assert.deepEqual(Object.keys(patch.context).sort(), [...theirs, ...ours, "inlets", "outlets"].sort());
+  assert.deepEqual([patch.context.inlets, patch.context.outlets], [1, Object.keys(OUTLETS).length]);
+  const used = new Set(Array.from(script().matchAll(/\bSPEC\.(\w+)/g), ([, key]) => key));
+  assert.deepEqual([...used].sort(), Object.keys(SPEC).sort());
+});
 
 test("switched off it says bye, is silent and says off; switched on it begins anew", () => {
   const network = new Network();
@@ -218,7 +208,7 @@ test("nothing is said twice: neither state nor latency nor ring nor models", () 
 test("Max that stood still for long has not lost its server", () => {
   const network = new Network();
   const [patch] = settled(network);
-  patch.clock.time += 5000; // nothing ran
+  patch.clock.stall(5000);
   patch.run(1, music);
   assert.ok(patch.out[OUTLETS.state].slice(1).every(([, text]) => !text.startsWith("offline")));
 });

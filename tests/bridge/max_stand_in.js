@@ -64,6 +64,12 @@ class Clock {
     return () => this.calls.delete(entry);
   }
 
+  /** Nothing runs for so long. */
+  stall(ms) {
+    this.time += ms;
+    this.calls.forEach((entry) => (entry.due = Math.max(entry.due, this.time)));
+  }
+
   pass(ms) {
     const until = this.time + ms;
     for (;;) {
@@ -228,4 +234,4 @@ class Patch {
   }
 }
 
-module.exports = { CLOCK_MS, Clock, OUTLETS, Patch, SPEC, seeded };
+module.exports = { CLOCK_MS, Clock, OUTLETS, Patch, SPEC, script, seeded };

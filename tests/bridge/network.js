@@ -130,4 +130,24 @@ function music(n) {
   return Math.fround(0.4 * Math.sin(0.0131 * n) + 0.2 * Math.sin(0.0533 * n + 1) + 0.1 * Math.sin(0.211 * n));
 }
 
-module.exports = { Network, music };
+/** Messages to the server but audio, as text without the padding. */
+function words(patch, from = 0) {
+  const said = patch.out[0].slice(from).filter(([word]) => word !== "/bassnet/audio/in");
+  return said.map((message) => message.filter((word) => !/^\.+$/.test(word)).join(" "));
+}
+
+/** What a bridge hears of the last seconds is the stand-in's bass. */
+function playsWell(patch, mix = music) {
+  const heard = patch.run(0.3, mix);
+  const from = patch.n - heard.length;
+  return heard.every((sample, i) => sample === Math.fround(-0.5 * mix(from + i - patch.delay)));
+}
+
+/** Bridges, all with a session. */
+function settled(network, n = 1) {
+  const patches = Array.from({ length: n }, (_, i) => network.started({ seed: 10 + i }));
+  patches.forEach((patch) => patch.run(0.5, music));
+  return patches;
+}
+
+module.exports = { Network, music, playsWell, settled, words };

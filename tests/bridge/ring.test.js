@@ -122,6 +122,17 @@ test("an answer that comes too late is dropped whole, counted and told", () => {
   assert.match(patch.newest("state"), /^ready: groove-live, 1 late of \d+$/);
 });
 
+test("right after a stall of 40 ms an answer that is in time is taken", () => {
+  const { patch, answers } = held();
+  patch.run(0.6, music, { each: () => answers.splice(0).forEach((answer) => answer.give()) });
+  patch.play(40 * 48, music);
+  patch.clock.pass(40);
+  patch.tellClock();
+  answers.splice(0).forEach((answer) => answer.give()); // before the next clock
+  patch.run(0.2, music, { each: () => answers.splice(0).forEach((answer) => answer.give()) });
+  assert.equal(patch.bridge.ring.nMissed, 0);
+});
+
 test("after a hole that is half heard the sound rises within what is left of it", () => {
   const { patch, answers } = held();
   const kept = new Map();

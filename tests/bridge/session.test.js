@@ -3,29 +3,9 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { Clock, OUTLETS, SPEC, seeded } = require("./max_stand_in.js");
-const { Network, music } = require("./network.js");
+const { OUTLETS, SPEC } = require("./max_stand_in.js");
+const { Network, music, playsWell, settled, words } = require("./network.js");
 const { encode } = require("./osc.js");
-
-/** Messages to the server but audio, as text without the padding. */
-function words(patch, from = 0) {
-  const said = patch.out[0].slice(from).filter(([word]) => word !== "/bassnet/audio/in");
-  return said.map((message) => message.filter((word) => !/^\.+$/.test(word)).join(" "));
-}
-
-/** What a bridge hears of the last seconds is the stand-in's bass. */
-function playsWell(patch, mix = music) {
-  const heard = patch.run(0.3, mix);
-  const from = patch.n - heard.length;
-  return heard.every((sample, i) => sample === Math.fround(-0.5 * mix(from + i - patch.delay)));
-}
-
-/** Bridges, all with a session. */
-function settled(network, n = 1) {
-  const patches = Array.from({ length: n }, (_, i) => network.started({ seed: 10 + i }));
-  patches.forEach((patch) => patch.run(0.5, music));
-  return patches;
-}
 
 test("hello has 256 bytes, asks for a fixed latency, and comes four times a second until the welcome", () => {
   const network = new Network();
