@@ -150,7 +150,7 @@ def test_null_the_bass_in_max_is_a_voices(server: ServerProcess, tmp_path: Path)
 def test_a_ring_of_70_ms_takes_up_a_rough_network(server: ServerProcess, tmp_path: Path) -> None:
     """0 to 12 ms of jitter and disorder, both ways: no block is missed.
 
-    Measured: 0 of 1185 on a machine that does nothing else, up to 34 where three processes share two cores.
+    Measured: 0 of 1185 in five runs of seven, 2 and 34 in two, on two cores that others used as well.
     """
     faults, missed = Faults(reorder=0.1, jitter=JITTER_S), []
     for seed in range(TRIES):
