@@ -3,9 +3,10 @@
  * Plays a mix through the bridge to a real server over UDP: 48 kHz, vectors of 64, in real time.
  *
  *     node play.js '{"port": 7770, "ring": 70, "mix": "mix.f32", "z": [[0, 0.5, -1]],
- *                    "bass": "bass.f32", "stats": "stats.json"}'
+ *                    "bass": "bass.f32", "answers": "answers.f32", "stats": "stats.json"}'
  *
- * mix and bass are raw float32; z moves to x, y at a sample. `isAtSource` has the answers come to the sending
+ * mix and bass are raw float32; answers has a row for each block, NaN where there is none: the count at which it
+ * came, and its samples. z moves to x, y at a sample. `isAtSource` has the answers come to the sending
  * socket, for a proxy that knows no other. Time begins with the session, and waits where this process had to.
  */
 
@@ -34,7 +35,15 @@ const sending = dgram.createSocket("udp4"); // udpsend
 let receiving = null; // udpreceive
 const target = { host: SPEC.host, port: SPEC.port };
 
-const hear = (bytes) => patch.receive(...decode(bytes));
+const answers = new Map(); // by seq: when the first one came, in samples of the running count, and its samples
+
+function hear(bytes) {
+  const [address, ...words] = decode(bytes);
+  if (address === "/bassnet/audio/out" && !answers.has(words[0])) {
+    answers.set(words[0], [patch.n, ...words.slice(1)]);
+  }
+  patch.receive(address, ...words);
+}
 
 function outlet(to, words) {
   if (to === OUTLETS.listen) {
@@ -104,6 +113,9 @@ function finish(heard) {
   patch.context.notifydeleted();
   fs.writeFileSync(options.bass, Buffer.from(heard.buffer));
   fs.writeFileSync(options.stats, JSON.stringify(stats));
+  const none = new Array(SPEC.blockSize + 1).fill(NaN);
+  const rows = Array.from({ length: audio.length }, (_, seq) => answers.get(seq) ?? none);
+  fs.writeFileSync(options.answers, Buffer.from(new Float32Array(rows.flat()).buffer));
   setTimeout(() => process.exit(0), 50); // the bye is on its way
 }
 
