@@ -192,6 +192,12 @@ def test_the_script_has_the_outlets_that_the_patch_connects(name: str) -> None:
     assert ends[2] == ends[3] == {"live.comment"}
 
 
+def test_the_script_is_given_the_numbers_that_it_uses_and_no_others() -> None:
+    text = "".join((FOLDER / "bridge" / name).read_text() for name in bridge_text.FILES)
+    assert set(re.findall(r"SPEC\.(\w+)", text)) == set(bridge_text.numbers("live"))
+    assert sorted(path.name for path in (FOLDER / "bridge").iterdir()) == sorted(bridge_text.FILES)
+
+
 def test_what_the_script_is_told_of_the_params_are_the_protocols() -> None:
     for patch in (MAX, LIVE):
         texts = {box.get("text", "") for box in patch.boxes.values()}

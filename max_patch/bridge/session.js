@@ -31,6 +31,7 @@ class Session {
     this.name = `${SPEC.client}-${letters(6)}`;
     this.stream = { rate: SPEC.usualRate, block: SPEC.blockSize, deadlineMs: LEAST_DEADLINE_MS };
     this.model = "";
+    this.offset = 0; // samples by which the bass trails the mix, as the server says
     this.noticeUntil = this.statusAt = -Infinity;
     this.notice = this.status = this.reason = "";
     this.forget();
@@ -134,6 +135,8 @@ class Session {
       this.nTries = this.status === "loading" ? 0 : this.nTries; // said to us, then: the port is ours
     } else if (address === "/bassnet/model") {
       this.model = String(words[0]);
+    } else if (address === "/bassnet/latency") {
+      this.offset = words[0];
     } else if (address === "/bassnet/error") {
       this.heedError(String(words[0]), String(words[1]), now);
     }
@@ -146,6 +149,7 @@ class Session {
     }
     if (token === this.token) {
       this.heardAt = now;
+      this.offset = words[2];
       this.isSettled = this.isSettled || this.isCurrent;
       return;
     }
@@ -153,6 +157,7 @@ class Session {
       this.candidate = token;
       this.challenge = Math.floor(Math.random() * 2 ** 31);
     }
+    this.candidateOffset = words[2];
     this.candidateModel = String(words[3]);
     this.say(["/bassnet/ping", this.challenge]);
   }
@@ -164,6 +169,7 @@ class Session {
     this.token = this.candidate;
     this.candidate = null;
     this.model = this.candidateModel;
+    this.offset = this.candidateOffset;
     this.heardAt = now;
     this.isSettled = this.isCurrent;
     this.nTries = 0;
@@ -210,9 +216,18 @@ class Session {
     if (isFresh && this.status === "stopping") {
       return "stopping";
     }
-    return now - counts.missedAt < NOTICE_MS
-      ? `late: the ring is short, ${counts.missed} blocks missed; raise Ring`
-      : `ready: ${this.model}, ${counts.missed} late of ${counts.heard}`;
+    if (now - counts.missedAt < NOTICE_MS) {
+      return `late: the ring is short, ${counts.missed} blocks missed; raise Ring`;
+    }
+    const { missed, heard } = counts;
+    const told = this.untoldMs > 0 ? `${this.untoldMs} ms later than told` : `${missed} late of ${heard}`;
+    return `ready: ${this.model}, ${told}`;
+  }
+
+  /** By how many ms the model is later than what was asked for, and told to Live. */
+  get untoldMs() {
+    const { rate } = this.stream;
+    return Math.ceil((1000 * (this.offset - Math.round((SPEC.latencyTargetMs * rate) / 1000))) / rate);
   }
 }
 

@@ -39,6 +39,10 @@ class Server {
       this.deliver(session.port, ["/bassnet/audio/out", args[0], ...this.answer(args.slice(1), args[0])]);
     } else if (address === "/bassnet/models") {
       this.send(session.port, ...this.modelsAnswer());
+    } else if (address === "/bassnet/model" && args[0] === "studio") {
+      this.send(session.port, "/bassnet/model", "studio");
+      session.latency = Math.round(1.8 * session.rate);
+      this.send(session.port, "/bassnet/latency", session.latency, "window_ms", 1800);
     } else if (address === "/bassnet/model" && !this.models.includes(args[0])) {
       const text = `model must be one of ${this.models}; got '${args[0]}'`;
       this.send(session.port, "/bassnet/error", "model", text);
@@ -70,8 +74,10 @@ class Server {
     const known = this.sessions.get(source);
     const token = known && known.port === port ? known.token : this.nTokens++;
     const isProven = known !== undefined && known.token === token && known.isProven;
-    this.sessions.set(source, { token, port, rate, block, client, isProven, seen: this.clock.now() });
-    this.send(port, "/bassnet/welcome", 1, token, Math.round(0.06 * rate), this.models[0], "0.1.0");
+    const latency = known ? known.latency : Math.round(0.06 * rate);
+    const seen = this.clock.now();
+    this.sessions.set(source, { token, port, rate, block, client, isProven, latency, seen });
+    this.send(port, "/bassnet/welcome", 1, token, latency, this.models[0], "0.1.0");
   }
 
   /** As real ones do each second. */

@@ -5,8 +5,8 @@
  *     node play.js '{"port": 7770, "ring": 70, "mix": "mix.f32", "z": [[0, 0.5, -1]],
  *                    "bass": "bass.f32", "answers": "answers.f32", "stats": "stats.json"}'
  *
- * mix and bass are raw float32; answers has a row for each block, NaN where there is none: the count at which it
- * came, and its samples. z moves to x, y at a sample. `isAtSource` has the answers come to the sending
+ * mix and bass are raw float32; answers has a row for each block, NaN where there is none: the count at
+ * which it came, and its samples. z moves to x, y at a sample. `isAtSource` has the answers come to the sending
  * socket, for a proxy that knows no other. Time begins with the session, and waits where this process had to.
  */
 
@@ -35,7 +35,7 @@ const sending = dgram.createSocket("udp4"); // udpsend
 let receiving = null; // udpreceive
 const target = { host: SPEC.host, port: SPEC.port };
 
-const answers = new Map(); // by seq: when the first one came, in samples of the running count, and its samples
+const answers = new Map(); // by seq: the count at which the first one came, and its samples
 
 function hear(bytes) {
   const [address, ...words] = decode(bytes);

@@ -169,3 +169,12 @@ for (const [isShared, seeds] of [
     });
   });
 }
+
+test("a model that is later than what was told is named as such, and the latency is not told anew", () => {
+  const [patch] = settled(new Network());
+  const n = patch.out[OUTLETS.total].length;
+  patch.send("model", "studio");
+  patch.clock.pass(1000);
+  assert.equal(patch.newest("state"), "ready: studio, 1740 ms later than told");
+  assert.equal(patch.out[OUTLETS.total].length, n);
+});
