@@ -64,6 +64,21 @@ PEERS = (
         "",
         ("sclang", "-v"),
     ),
+    Peer(
+        "Pure Data",
+        "`bassnet.pd`: the demo mix from Pd and back, z moved: every sample is the offline one; jitter and "
+        "loss; a server that is restarted; two of them",
+        "test_pd.py",
+        "",
+        ("pd", "-version"),
+    ),
+    Peer(
+        "Node, in the place of Max",
+        "the script of the Max patch and the Live device: every sample is the offline one; jitter and disorder",
+        "test_bridge.py",
+        "",
+        ("node", "--version"),
+    ),
     Peer("python-osc", "z and a param", "test_controllers.py", "python_osc", package="python-osc"),
     Peer("Csound", "z by OSCsend", "test_controllers.py", "csound", ("csound", "--version")),
     Peer("ChucK", "z by OscOut", "test_controllers.py", "chuck", ("chuck", "--version")),
