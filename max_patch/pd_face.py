@@ -33,8 +33,8 @@ def face(c: Canvas) -> None:
     for i, (name, (lowest, highest)) in enumerate(NUMBERS.items()):
         _comment(c, LABELS[name], 20 + 116 * i, 206)
         _number(c, name, 20 + 116 * i, 228, lowest, highest)
-    _choice(c, "timbre", TIMBRES, 266, 226)
-    _choice(c, "model", MODELS, 302, 20)
+    _choice(c, "timbre", TIMBRES, 266, (226, 266), 560)
+    _choice(c, "model", MODELS, 302, (20, 330), 560)
     _comment(c, "plays", 230, 302)
     _cnv(c, "plays", (280, 302), (180, 22), "empty", "$0-plays-face")
     _meters(c)
@@ -93,22 +93,20 @@ def _word(c: Canvas, name: str, x: int, y: int, width: int) -> None:
     c.add(f"{name} word", Box("symbolatom", text, 1, 1, (LETTER * width + 6, LINE), (x, y)))
 
 
-def _choice(c: Canvas, name: str, words: tuple[str, ...], y: int, x: int) -> None:
-    """A word to be typed, and messages with those that exist; they lie in the same row or in the next one."""
+def _choice(c: Canvas, name: str, words: tuple[str, ...], y: int, first: tuple[int, int], to: int) -> None:
+    """A word to be typed in row y, and messages with those that exist, from `first` on; `to` is where they lead."""
     _comment(c, name, 20, y)
     _word(c, name, 76, y, 18)
     into = Canvas(name)
     into.objects(word="inlet", symbol="symbol", to=f"s bassnet-{name}")
     into.wire("word > symbol > to")
-    y = y if x > 100 else y + 28
-    places = []
+    c.sub(into, (to, y))
+    x = first[0]
     for word in words:
         width = LETTER * len(word) + 8
-        c.add(word, Box("msg", word, 1, 1, (width, LINE), (x, y)))
-        places.append(word)
+        c.add(word, Box("msg", word, 1, 1, (width, LINE), (x, first[1])))
+        c.wire(f"{word} > {name}")
         x += width + 6
-    c.sub(into, (x, y))
-    c.wire(*(f"{word} > {name}" for word in places))
 
 
 def _meters(c: Canvas) -> None:

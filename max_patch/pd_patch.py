@@ -45,10 +45,15 @@ PARTS = (
 
 def bassnet_pd() -> str:
     """The text of bassnet.pd."""
+    return patch_text(window())
+
+
+def window() -> Canvas:
+    """The patch: its face, and all else in one subpatch."""
     c = Canvas("bassnet", pd_face.SIZE, is_open=True)
     pd_face.face(c)
     c.sub(_inside(), (MARGIN, pd_face.SIZE[1] - 2 * MARGIN))
-    return patch_text(c)
+    return c
 
 
 def _inside() -> Canvas:

@@ -6,7 +6,6 @@ Flow: tests, pd_report -> PdProcess -> pd (bassnet.pd, rig.pd) -> UDP -> server;
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import subprocess
 import time
@@ -25,8 +24,8 @@ PD = "pd -nogui -noprefs -nomidi -noaudio -sleepgrain 1 -stderr".split()
 ORDER = ("recorder.pd", "bassnet.pd", "player.pd")  # Pd computes what was opened last first
 START_S = 20.0  # for Pd to be there: 0.1 s on an idle machine
 RECORDED = ("in", "dry", "bass")
+PAUSE_S = 0.005  # between two looks: less than a block
 TOLD = ("state", "reason", "latency", "missed", "late", "note")  # names bassnet-... that the rig passes on
-has_pd = shutil.which("pd") is not None
 
 
 def player(control: int, mix: Path, seconds: float, rate: int) -> str:
@@ -120,16 +119,20 @@ class PdProcess:
     def play(self, seconds: float, each: Callable[[float], None] = lambda now: None) -> None:
         """Starts the mix and the recorders; returns when they have run for so long."""
         self.say("rig-start bang")
+        self.listen(seconds, each)
+
+    def listen(self, seconds: float, each: Callable[[float], None] = lambda now: None) -> None:
+        """Lets so much time pass."""
         began = time.monotonic()
         while (now := time.monotonic() - began) < seconds:
             each(now)
             self._listen()
-            time.sleep(0.005)
+            time.sleep(PAUSE_S)
 
     def recorded(self) -> dict[str, Audio]:
         """What was played and what came: in, dry, bass (n,) float32, from the same sample on."""
         self.say("rig-write bang")
-        assert wait_for(lambda: self.last("wrote") or self.told["wrote"], START_S), self.said()
+        assert wait_for(lambda: (self._listen(), self.told["wrote"])[1], START_S), self.said()
         return {name: soundfile.read(self.folder / f"{name}.wav", dtype="float32")[0] for name in RECORDED}
 
     def _dialled(self) -> bool:

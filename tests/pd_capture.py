@@ -1,0 +1,180 @@
+"""What passed between Pd and the server, and what should have been heard of it.
+
+Flow: FaultProxy -> Capture (each datagram, with its time) -> twin (a voice offline); recordings -> Stretch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from fault_proxy import FaultProxy
+from pd_process import PdProcess
+
+from bassnet_osc import wire
+from bassnet_osc.audio_files import Audio
+from bassnet_osc.audio_wire import decode_audio
+from bassnet_osc.bundle import Bundle
+from bassnet_osc.latent import LiveZ
+from bassnet_osc.playthrough import lag_samples
+from bassnet_osc.voice import Voice
+from max_patch.pd_session import GATHERING
+from max_patch.pd_stream import BLOCK
+
+AUDIO_IN, AUDIO_OUT = b"/bassnet/audio/in\0", b"/bassnet/audio/out\0"
+TURN = 0.004  # seconds: a tick of Pd's between playing and sending, and what it may take to read a socket
+EXACT = 1e-7  # of a sample: what a float32 may lose on its way; measured 0
+READY_S = 20.0  # for a session to be there
+LEAD_S = 0.3  # of silence before the mix
+
+
+@dataclass
+class Capture:
+    """The datagrams of one client through a proxy, in order; `to_server` as Pd sent them, lost ones too."""
+
+    proxy: FaultProxy
+    to_server: list[tuple[float, bytes]] = field(default_factory=list)
+    to_pd: list[tuple[float, bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        take, forward = self.proxy.inward.take, self.proxy.outward.forward
+
+        def taken(datagram: bytes, now: float) -> None:
+            self.to_server.append((now, datagram))
+            take(datagram, now)
+
+        def forwarded(datagram: bytes) -> None:
+            self.to_pd.append((time.monotonic(), datagram))
+            forward(datagram)
+
+        self.proxy.inward.take = taken
+        self.proxy.outward.forward = forwarded
+
+    def blocks(self) -> dict[int, tuple[float, Audio]]:
+        """What Pd sent, by seq, with its time: the newest unbroken run."""
+        sent = [(when, *decode_audio(d, "f")) for when, d in self.to_server if d.startswith(AUDIO_IN)]
+        breaks = [i for i in range(1, len(sent)) if sent[i][1] != sent[i - 1][1] + 1]
+        return {seq: (when, samples) for when, seq, samples in sent[max(breaks, default=0) :]}
+
+    def answers(self) -> dict[int, tuple[float, Audio]]:
+        """What came to Pd, by seq, with the time of its first arrival."""
+        came = [(when, *decode_audio(d, "f")) for when, d in self.to_pd if d.startswith(AUDIO_OUT)]
+        return {seq: (when, samples) for when, seq, samples in reversed(came)}
+
+    def said(self, address: str) -> list[tuple[object, ...]]:
+        """The arguments of each message of that address that Pd sent."""
+        messages = [m for _, d in self.to_server if not d.startswith(AUDIO_IN) for m in wire.decode(d)]
+        return [m.args for m in messages if m.address == address]
+
+    def twin(self, bundle: Bundle, rate: int) -> Audio:
+        """What the server should have answered to the newest run: a voice offline, with the z that Pd sent."""
+        run = self.blocks()
+        first, z = min(run), LiveZ(bundle.spec, *bundle.z_home)
+        voice, played = Voice(bundle, rate, z), []
+        for _, datagram in self.to_server:
+            if datagram.startswith(AUDIO_IN):
+                seq, block = decode_audio(datagram, "f")
+                if seq in run:
+                    played.append(voice.process(block))
+                continue
+            for message in wire.decode(datagram):
+                if message.address == "/bassnet/z":
+                    z.set(*message.args)
+                elif message.address == "/bassnet/z/at" and message.args[0] >= first - 1:
+                    seq, offset, x, y = message.args
+                    z.plan(((seq - first) * BLOCK + offset) * bundle.spec.cqt.frame_rate / rate, x, y)
+        return np.concatenate(played)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A recording in blocks of the bass, beside what was sent and came; `first` is the seq of its first block."""
+
+    bass: Audio  # (n_blocks, BLOCK), as Pd played it
+    first: int
+    lag_dry: int  # samples from the mix to the delayed mix
+    dry_error: float  # the largest difference of the delayed mix from the mix
+    run: dict[int, tuple[float, Audio]]
+    answers: dict[int, tuple[float, Audio]]
+    ring: int
+    rate: int
+
+    @property
+    def wrong(self) -> list[int]:
+        """Our faults: blocks that are neither the answer of their seq nor, where none was there, silence."""
+        return [seq for seq in self._unlike() if seq not in self.absent()]
+
+    def absent(self) -> list[int]:
+        """Blocks that were silent, and whose answer was not at Pd in time, or Pd had no time to read it."""
+        is_silent = {self.first + k: not block.any() for k, block in enumerate(self.bass)}
+        return [
+            seq
+            for seq in self._unlike()
+            if is_silent[seq] and (self._came(seq) > self._needed(seq) - TURN or self._is_starved(seq))
+        ]
+
+    def bursts(self) -> list[int]:
+        """Of the absent: those that an idle machine would have played: Pd paused, and made up for it."""
+        return [seq for seq in self.absent() if self._is_starved(seq)]
+
+    def _is_starved(self, seq: int) -> bool:
+        """Whether Pd got no processor for a while between sending this block and playing its answer."""
+        times = [self.run[k][0] for k in range(seq, seq + self.ring + 1) if k in self.run]
+        return bool(np.diff(times).max(initial=0.0) > BLOCK / self.rate + TURN)
+
+    def against(self, twin: Audio) -> tuple[list[int], float, int]:
+        """Bad blocks, the largest error of the others, and the lag of all in samples against an offline twin."""
+        at = (self.first - min(self.run)) * BLOCK
+        expected = twin[at : at + self.bass.size].reshape(self.bass.shape)
+        is_same = np.array([np.allclose(a, b, rtol=0, atol=EXACT) for a, b in zip(self.bass, expected, strict=True)])
+        error = float(np.abs(self.bass - expected)[is_same].max(initial=0.0))
+        bad = [self.first + int(k) for k in np.flatnonzero(~is_same)]
+        return bad, error, lag_samples(self.bass.ravel(), expected.ravel())
+
+    def _unlike(self) -> list[int]:
+        wanted = ((self.first + k, block) for k, block in enumerate(self.bass))
+        nothing = np.inf, np.full(BLOCK, np.nan)
+        return [seq for seq, block in wanted if not np.array_equal(block, self.answers.get(seq, nothing)[1])]
+
+    def _came(self, seq: int) -> float:
+        return self.answers[seq][0] if seq in self.answers else np.inf
+
+    def _needed(self, seq: int) -> float:
+        return self.run[seq + self.ring][0] if seq + self.ring in self.run else np.inf
+
+
+def stretch(pd: PdProcess, capture: Capture, ring: int, rate: int = 48_000) -> Stretch:
+    """What pd has recorded since its mix began; the mix's beginning says where that is in what was sent."""
+    heard, run = pd.recorded(), capture.blocks()
+    stream, delay = np.concatenate([samples for _, samples in run.values()]), ring * BLOCK + GATHERING
+    began = int(np.flatnonzero(heard["in"])[0])
+    start = int(np.flatnonzero(stream)[0]) - began - delay  # of the recording, in the stream of answers
+    skip = -start % BLOCK
+    n_blocks = min((len(heard["bass"]) - skip) // BLOCK, len(stream) // BLOCK - (start + skip) // BLOCK - ring)
+    bass = heard["bass"][skip : skip + n_blocks * BLOCK].reshape(n_blocks, BLOCK)
+    dry, mix = heard["dry"], heard["in"]
+    lag = int(np.flatnonzero(dry)[0]) - began
+    error = float(np.abs(dry[lag:] - mix[: len(mix) - lag]).max())
+    first = min(run) + (start + skip) // BLOCK
+    return Stretch(bass, first, lag, error, run, capture.answers(), ring, rate)
+
+
+def begin(pd: PdProcess, ring: int) -> None:
+    """Waits for the server, sets the ring, switches the audio on, lets the first blocks pass."""
+    assert pd.wait("state", "ready", READY_S), (pd.told, pd.said())
+    pd.say(f"bassnet-ring {ring}")
+    pd.say("bassnet-dsp 1")
+    pd.listen(LEAD_S)
+
+
+def circle(pd: PdProcess) -> Callable[[float], None]:
+    """Moves z round in a circle while the mix plays: x and y 200 times a second, at any time within a block."""
+
+    def move(now: float) -> None:
+        pd.say(f"bassnet-x {1.5 * math.sin(2.0 * now):.3f}")
+        pd.say(f"bassnet-y {1.5 * math.cos(2.0 * now):.3f}")
+
+    return move
