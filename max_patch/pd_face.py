@@ -11,7 +11,7 @@ from max_patch.pd_steer import NUMBERS
 from max_patch.pd_stream import MOST_RING
 from max_patch.pd_text import FONT, LETTER, LINE, Box, Canvas
 
-SIZE = (660, 470)  # pixels of the window
+SIZE = (660, 530)  # pixels of the window
 TIMBRES = ("finger", "pick", "slap", "fretless", "upright", "sub")
 MODELS = ("groove-live", "groove-live-ahead", "a1-live", "a2-live", "a3-live", "a4-live", "a4-live-ahead")
 LABELS = {"gain": "gain, dB", "octave": "octave", "tuning": "A, Hz", "gate": "gate, dB"}
@@ -33,13 +33,13 @@ def face(c: Canvas) -> None:
     for i, (name, (lowest, highest)) in enumerate(NUMBERS.items()):
         _comment(c, LABELS[name], 20 + 116 * i, 206)
         _number(c, name, 20 + 116 * i, 228, lowest, highest)
-    _choice(c, "timbre", TIMBRES, 266, (226, 266), 560)
-    _choice(c, "model", MODELS, 302, (20, 330), 560)
-    _comment(c, "plays", 230, 302)
-    _cnv(c, "plays", (280, 302), (180, 22), "empty", "$0-plays-face")
+    _choice(c, "timbre", TIMBRES, 266)
+    _choice(c, "model", MODELS, 336)
+    _comment(c, "plays", 400, 374)
+    _cnv(c, "plays", (450, 374), (190, 22), "empty", "$0-plays-face")
     _meters(c)
-    _connection(c, 362)
-    _latency(c, 398)
+    _connection(c, 418)
+    _latency(c, 454)
 
 
 def _banner(c: Canvas) -> None:
@@ -93,18 +93,18 @@ def _word(c: Canvas, name: str, x: int, y: int, width: int) -> None:
     c.add(f"{name} word", Box("symbolatom", text, 1, 1, (LETTER * width + 6, LINE), (x, y)))
 
 
-def _choice(c: Canvas, name: str, words: tuple[str, ...], y: int, first: tuple[int, int], to: int) -> None:
-    """A word to be typed in row y, and messages with those that exist, from `first` on; `to` is where they lead."""
-    _comment(c, name, 20, y)
-    _word(c, name, 76, y, 18)
+def _choice(c: Canvas, name: str, words: tuple[str, ...], y: int) -> None:
+    """Messages with the words that exist, and below them a box in which any word can be typed."""
+    below, x = y + 38, 20
+    _comment(c, name, 20, below)
+    _word(c, name, 76, below, 18)
     into = Canvas(name)
     into.objects(word="inlet", symbol="symbol", to=f"s bassnet-{name}")
     into.wire("word > symbol > to")
-    c.sub(into, (to, y))
-    x = first[0]
+    c.sub(into, (300, below))
     for word in words:
         width = LETTER * len(word) + 8
-        c.add(word, Box("msg", word, 1, 1, (width, LINE), (x, first[1])))
+        c.add(word, Box("msg", word, 1, 1, (width, LINE), (x, y)))
         c.wire(f"{word} > {name}")
         x += width + 6
 
@@ -134,6 +134,6 @@ def _latency(c: Canvas, y: int) -> None:
     _number(c, "ring", 60, y, 1, MOST_RING)
     _shown(c, "ms", "$0-ring-ms", 134, y)
     _comment(c, "latency", 230, y)
-    _shown(c, "ms, samples:", "$0-total-ms", 290, y)
-    _shown(c, "", "bassnet-latency", 440, y, 7)
+    _shown(c, "ms =", "$0-total-ms", 290, y)
+    _shown(c, "samples", "bassnet-latency", 380, y, 7)
     _shown(c, "missed", "bassnet-missed", 520, y, 5)

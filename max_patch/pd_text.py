@@ -115,16 +115,35 @@ class Canvas:
             x, y = MARGIN, y + ROW
 
     def _depths(self) -> dict[str, int]:
-        """Each box's row: one below the lowest that leads to it; cords that go back up do not count."""
-        order = {name: i for i, name in enumerate(self.boxes)}
-        depths = dict.fromkeys(self.boxes, 0)
-        for _ in self.boxes:
-            for source, _, target, _ in self.cords:
-                if order[source] < order[target]:
-                    depths[target] = max(depths[target], depths[source] + 1)
+        """Each box's row: below all that lead to it, but for cords that lead back; what only begins, near its end."""
+        order = self._order()
+        depths = dict.fromkeys(order, 0)
+        ahead = [(s, t) for s, _, t, _ in self.cords if order.index(s) < order.index(t)]
+        for source, target in sorted(ahead, key=lambda cord: order.index(cord[0])):
+            depths[target] = max(depths[target], depths[source] + 1)
+        for name in order:
+            below = [depths[target] for source, target in ahead if source == name]
+            if below and name not in {target for _, target in ahead}:
+                depths[name] = min(below) - 1
         last = max(depths.values(), default=0) + 1  # Pd counts outlets from left to right: all in one row
-        outlets = (name for name, box in self.boxes.items() if box.text.startswith("outlet"))
-        return depths | dict.fromkeys(outlets, last)
+        return {n: last if self.boxes[n].text.startswith("outlet") else depths[n] for n in self.boxes}
+
+    def _order(self) -> list[str]:
+        """The boxes' names, each before those that it leads to, as far as there are no circles."""
+        order: list[str] = []
+        seen: set[str] = set()
+
+        def visit(name: str) -> None:
+            if name not in seen:
+                seen.add(name)
+                for source, _, target, _ in self.cords:
+                    if source == name:
+                        visit(target)
+                order.insert(0, name)
+
+        for name in self.boxes:
+            visit(name)
+        return order
 
 
 def patch_text(canvas: Canvas) -> str:

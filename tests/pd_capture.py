@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from fault_proxy import FaultProxy
@@ -102,23 +103,32 @@ class Stretch:
     ring: int
     rate: int
 
-    @property
-    def wrong(self) -> list[int]:
-        """Our faults: blocks that are neither the answer of their seq nor, where none was there, silence."""
-        return [seq for seq in self._unlike() if seq not in self.absent()]
+    @cached_property
+    def unlike(self) -> list[int]:
+        """Blocks that are not the answer of their seq, or that have none."""
+        wanted = ((self.first + k, block) for k, block in enumerate(self.bass))
+        nothing = np.inf, np.full(BLOCK, np.nan)
+        return [seq for seq, block in wanted if not np.array_equal(block, self.answers.get(seq, nothing)[1])]
 
+    @cached_property
     def absent(self) -> list[int]:
-        """Blocks that were silent, and whose answer was not at Pd in time, or Pd had no time to read it."""
+        """Of these: silent, and the answer was not at Pd in time, or Pd had no time to read it."""
         is_silent = {self.first + k: not block.any() for k, block in enumerate(self.bass)}
         return [
             seq
-            for seq in self._unlike()
+            for seq in self.unlike
             if is_silent[seq] and (self._came(seq) > self._needed(seq) - TURN or self._is_starved(seq))
         ]
 
-    def bursts(self) -> list[int]:
+    @property
+    def wrong(self) -> list[int]:
+        """All others: our faults."""
+        return sorted({*self.unlike} - {*self.absent})
+
+    @property
+    def starved(self) -> list[int]:
         """Of the absent: those that an idle machine would have played: Pd paused, and made up for it."""
-        return [seq for seq in self.absent() if self._is_starved(seq)]
+        return [seq for seq in self.absent if self._is_starved(seq)]
 
     def _is_starved(self, seq: int) -> bool:
         """Whether Pd got no processor for a while between sending this block and playing its answer."""
@@ -133,11 +143,6 @@ class Stretch:
         error = float(np.abs(self.bass - expected)[is_same].max(initial=0.0))
         bad = [self.first + int(k) for k in np.flatnonzero(~is_same)]
         return bad, error, lag_samples(self.bass.ravel(), expected.ravel())
-
-    def _unlike(self) -> list[int]:
-        wanted = ((self.first + k, block) for k, block in enumerate(self.bass))
-        nothing = np.inf, np.full(BLOCK, np.nan)
-        return [seq for seq, block in wanted if not np.array_equal(block, self.answers.get(seq, nothing)[1])]
 
     def _came(self, seq: int) -> float:
         return self.answers[seq][0] if seq in self.answers else np.inf

@@ -159,8 +159,8 @@ def calm_run(
                 pd.play(SECONDS, circle(pd))
                 part = stretch(pd, capture, ring, rate)
         run = Run(part, capture, pd, *part.against(capture.twin(bundle, rate)))
-        print(f"{len(part.bass)} blocks, bad {len(run.bad)}, absent {len(part.absent())}, of them for want of a "
-              f"processor {len(part.bursts())}, wrong {len(part.wrong)}, error {run.error:g}, lag {run.lag}")
+        print(f"{len(part.bass)} blocks, bad {len(run.bad)}, absent {len(part.absent)}, of them for want of a "
+              f"processor {len(part.starved)}, wrong {len(part.wrong)}, error {run.error:g}, lag {run.lag}")
         assert part.wrong == [] and run.lag == 0 and run.error <= EXACT
         assert 0.1 < np.abs(part.bass).max() < 1.0 and len(part.bass) > 0.9 * SECONDS * rate / BLOCK
         if not run.bad:
@@ -212,8 +212,8 @@ def test_what_is_lost_is_silent_and_nothing_else_moves(server: ServerProcess, mi
     inside = {seq for seq in lost if part.first <= seq < part.first + len(part.bass)}
     print(f"{len(inside)} lost on the way back, {len(proxy.inward.lost)} on the way there, {missed} missed")
     assert len(inside) > 20 and len(proxy.inward.lost) > 20 and missed >= len(inside)
-    assert part.wrong == [] and inside <= set(part.absent())
-    assert len(part.absent()) - len(inside) < FEW * len(part.bass)
+    assert part.wrong == [] and inside <= set(part.absent)
+    assert len(part.absent) - len(inside) < FEW * len(part.bass)
 
 
 def test_audio_off_and_on_begins_a_stream_of_its_own(
@@ -288,6 +288,6 @@ def test_two_pds_share_a_server(server: ServerProcess, mix: Path, tmp_path: Path
             pd.play(2.2)
             parts = stretch(pd, captures[0], 8), stretch(pd2, captures[1], 8)
     for part in parts:
-        assert part.wrong == [] and len(part.absent()) < FEW * len(part.bass)
+        assert part.wrong == [] and len(part.absent) < FEW * len(part.bass)
         assert np.abs(part.bass).max() > 0.05
     assert pd_stream.BLOCK == BLOCK
