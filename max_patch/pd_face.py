@@ -1,7 +1,7 @@
 """The face of the Pd patch: what is seen of it when it is opened.
 
-Flow: pd_patch -> face -> pd_text. Everything here sends to and hears a name, bassnet-x for X, so the mouse and
-other patches do the same; what only shows something hears a $0 name.
+Flow: pd_patch -> face -> pd_text. Everything here sends to and hears a name, bassnet-x for X, so the
+mouse and other patches do the same; what only shows something hears a $0 name.
 """
 
 from __future__ import annotations
@@ -83,7 +83,10 @@ def _number(c: Canvas, name: str, x: int, y: int, lowest: float, highest: float)
 
 def _shown(c: Canvas, label: str, hears: str, x: int, y: int, width: int = 6) -> None:
     """A number that is told, with what it is behind it."""
-    c.add(f"shown {hears}", Box("floatatom", f"{width} 0 0 0 - {hears} -", 1, 1, (LETTER * width + 6, LINE), (x, y)))
+    c.add(
+        f"shown {hears}",
+        Box("floatatom", f"{width} 0 0 0 - {hears} -", 1, 1, (LETTER * width + 6, LINE), (x, y)),
+    )
     _comment(c, label, x + LETTER * width + 10, y)
 
 

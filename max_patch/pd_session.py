@@ -44,13 +44,30 @@ def connection() -> Canvas:
     c.wire("to > host > tell", "tell:2 > shown > face", "tell > settle", "at > port > settle > is_on > still")
     c.wire("switch > switched", "switched:1 > 1:is_on", "switched > which")
 
-    c.objects(dial="t b b b b b b", forget="[stop(", leave="t b b b b", bye="oscformat bassnet bye", hang_up="[disconnect(")
+    c.objects(
+        dial="t b b b b b b",
+        forget="[stop(",
+        leave="t b b b b",
+        bye="oscformat bassnet bye",
+        hang_up="[disconnect(",
+    )
     c.objects(send="s $0-send", socket="s $0-dial", gone="s $0-gone", off="[symbol switched\\ off(")
-    c.objects(reason="s bassnet-reason", go="[1(", stop="[0(", beat=f"metro {HEARTBEAT_MS}", hello="s $0-hello")
+    c.objects(
+        reason="s bassnet-reason", go="[1(", stop="[0(", beat=f"metro {HEARTBEAT_MS}", hello="s $0-hello"
+    )
     c.objects(where="t b b", the_port="f", the_host="symbol", pair="pack s f", connect="[connect $1 $2 0(")
-    c.wire("still > dial", "which > dial", "dial:5 > forget > settle", "which:1 > leave", "bye > send", "hang_up > socket")
+    c.wire(
+        "still > dial",
+        "which > dial",
+        "dial:5 > forget > settle",
+        "which:1 > leave",
+        "bye > send",
+        "hang_up > socket",
+    )
     c.wire("dial:4 > bye", "dial:3 > hang_up", "dial:2 > gone", "dial:1 > where", "dial > go > beat > hello")
-    c.wire("leave:3 > bye", "leave:2 > hang_up", "leave:1 > gone", "leave > stop > beat", "leave > off > reason")
+    c.wire(
+        "leave:3 > bye", "leave:2 > hang_up", "leave:1 > gone", "leave > stop > beat", "leave > off > reason"
+    )
     c.wire("where:1 > the_port > 1:pair", "where > the_host > pair > connect > socket")
     c.wire("port:1 > 1:the_port", "tell:1 > 1:the_host")
     return c
@@ -69,7 +86,7 @@ def hello() -> Canvas:
 
 
 def welcome() -> Canvas:
-    """The welcome's token goes back as the bytes that came: as a number of Pd's it would lose its last digits."""
+    """The token goes back as the bytes that came: as a number of Pd's it would lose its last digits."""
     c = Canvas("welcome")
     c.objects(welcome="r $0-welcome", parts="t a a a", n_args="list length", n_tags="+ 1", words="div 4")
     c.objects(and_zero="+ 1", tags="* 4", before=f"+ {WELCOME_BYTES + 4}")  # the session is before the token
@@ -95,7 +112,9 @@ def state() -> Canvas:
     c.wire("lost:2 > no", "lost:1 > offline > state", "lost > nobody > reason")
 
     c.objects(status="r $0-status", told="list append", both="unpack s s", calm="spigot 1")
-    c.objects(error="r $0-error", refused="list append", words="unpack s s", text="symbol", code="sel no_session")
+    c.objects(
+        error="r $0-error", refused="list append", words="unpack s s", text="symbol", code="sel no_session"
+    )
     c.objects(hello="s $0-hello", show="t b b", hush="[0(", later=f"delay {REFUSAL_MS}", again="[1(")
     c.wire("status > told > both > state", "both:1 > calm > reason", "error > refused > words > code > hello")
     c.wire("words:1 > 1:text", "code:1 > show", "show:1 > hush > 1:calm", "show > text > reason")
@@ -104,30 +123,47 @@ def state() -> Canvas:
     c.objects(model="r $0-model", name="symbol", plays="s $0-plays")
     c.wire("model > name > plays")
     for word in ("state", "reason"):
-        c.objects(**{f"new_{word}": f"r bassnet-{word}", f"{word}_as": "[label $1(", f"{word}_face": f"s $0-{word}-face"})
+        c.objects(
+            **{
+                f"new_{word}": f"r bassnet-{word}",
+                f"{word}_as": "[label $1(",
+                f"{word}_face": f"s $0-{word}-face",
+            }
+        )
         c.wire(f"new_{word} > {word}_as > {word}_face")
     c.objects(plays_now="r $0-plays", plays_as="[label $1(", plays_face="s $0-plays-face")
     c.wire("plays_now > plays_as > plays_face")
 
     c.objects(reset="r bassnet-reset", zero="[0(")
     c.wire("reset > zero")
-    for word, event in (("missed", "miss"), ("late", "late")):
-        c.objects(**{event: f"r $0-{event}", f"{event}_if": "f 0", f"{event}_on": "sel 1", f"{event}_n": "f 0"})
-        c.objects(**{f"{event}_one": "+ 1", f"{event}_now": "t f f", f"to_{word}": f"s bassnet-{word}"})
-        c.objects(**{f"{event}_bang": "t b"})
-        c.wire(f"{event} > {event}_bang > {event}_if > {event}_on > {event}_n > {event}_one > {event}_now > to_{word}")
-        c.wire(f"{event}_now:1 > 1:{event}_n", f"zero > {event}_now", f"on > 1:{event}_if", f"no > 1:{event}_if")
+    for event, count in (("miss", "missed"), ("late", "late")):
+        _count(c, event, count)
     return c
+
+
+def _count(c: Canvas, event: str, count: str) -> None:
+    """Counts such events while a server is there."""
+    names = {"it": "t b", "if": "f 0", "on": "sel 1", "n": "f 0", "one": "+ 1", "now": "t f f"}
+    c.objects(**{event: f"r $0-{event}", **{f"{event}_{k}": text for k, text in names.items()}})
+    c.objects(**{f"to_{count}": f"s bassnet-{count}"})
+    c.wire(
+        f"{event} > {event}_it > {event}_if > {event}_on > {event}_n > {event}_one > {event}_now > to_{count}"
+    )
+    c.wire(f"{event}_now:1 > 1:{event}_n", f"zero > {event}_now", f"on > 1:{event}_if", f"no > 1:{event}_if")
 
 
 def latency() -> Canvas:
     """The ring, the server's offset and the rate, and all that follows from them."""
     c = Canvas("latency")
-    c.objects(ring="r bassnet-ring", whole="i", fits=f"clip 1 {MOST_RING}", is_new="change", changed="t b b f f")
+    c.objects(
+        ring="r bassnet-ring", whole="i", fits=f"clip 1 {MOST_RING}", is_new="change", changed="t b b f f"
+    )
     c.objects(blocks="s $0-ring-blocks", hello="s $0-hello", restart="s $0-restart")
     c.objects(offset="r $0-offset", told="r $0-latency", first="unpack f", rate="r $0-rate")
     c.objects(later="t b f", faster="t b f", all=f"pack 0 {RING} 48000")  # offset, ring, rate
-    c.wire("ring > whole > fits > is_new > changed", "changed:3 > blocks", "changed:2 > later", "later:1 > 1:all")
+    c.wire(
+        "ring > whole > fits > is_new > changed", "changed:3 > blocks", "changed:2 > later", "later:1 > 1:all"
+    )
     c.wire("later > all", "changed:1 > restart", "changed > hello", "offset > all", "told > first > all")
     c.wire("rate > faster", "faster:1 > 2:all", "faster > all")
     sums = {
@@ -138,7 +174,9 @@ def latency() -> Canvas:
         "total": f"$f1 + $f2 * {BLOCK} + {GATHERING}",
     }
     for name, sum_ in sums.items():
-        c.objects(**{name: f"expr {sum_}", f"to_{name}": "s bassnet-latency" if name == "total" else f"s $0-{name}"})
+        c.objects(
+            **{name: f"expr {sum_}", f"to_{name}": "s bassnet-latency" if name == "total" else f"s $0-{name}"}
+        )
         c.wire(f"all > {name} > to_{name}")
     return c
 
@@ -146,7 +184,9 @@ def latency() -> Canvas:
 def beginning() -> Canvas:
     """When audio starts, or its rate changes, and with a reset: a new stream."""
     c = Canvas("beginning")
-    c.objects(started="r pd-dsp-started", init="r $0-init", steps="t b b b", ask="samplerate~", rate="s $0-rate")
+    c.objects(
+        started="r pd-dsp-started", init="r $0-init", steps="t b b b", ask="samplerate~", rate="s $0-rate"
+    )
     c.objects(restart="s $0-restart", hello="s $0-hello", reset="r bassnet-reset", both="t b b")
     c.objects(osc="oscformat bassnet reset", send="s $0-send")
     c.wire("started > steps", "init > steps", "steps:2 > ask > rate", "steps:1 > restart", "steps > hello")

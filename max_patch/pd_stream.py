@@ -30,7 +30,9 @@ def audio() -> Canvas:
     c.objects(difference="-~", share="*~", sum="+~")  # dry + wet (bass - dry)
     c.wire("adc > half", "adc:1 > half", "half > stream", "others > stream", "half > in_level")
     c.wire("others > in_level", "stream > bass", "stream:1 > dry", "stream > out_level")
-    c.wire("wet > ramp > fade > 1:share", "stream > difference > share > sum > dac", "stream:1 > 1:difference")
+    c.wire(
+        "wet > ramp > fade > 1:share", "stream > difference > share > sum > dac", "stream:1 > 1:difference"
+    )
     c.wire("stream:1 > 1:sum", "sum > 1:dac")
     for level, name in (("in_level", "in"), ("out_level", "bass")):
         c.objects(**{f"{name}_db": "- 100", f"{name}_meter": f"s $0-{name}-db"})  # env~'s 100 is full scale
@@ -65,18 +67,32 @@ def blocks() -> Canvas:
     c.objects(played="f 0", look="t f f", had="tabread $0-got", without="sel 0", miss="s $0-miss")
     c.objects(at=f"* {BLOCK}", clear="t b f", zeros="array get $0-zeros", into="array set $0-ring")
     c.objects(silence=f"table $0-zeros {BLOCK}")
-    c.wire("steps:1 > played > look", "look:1 > had > without > miss", "look > at > clear", "clear:1 > 1:into")
+    c.wire(
+        "steps:1 > played > look", "look:1 > had > without > miss", "look > at > clear", "clear:1 > 1:into"
+    )
     c.wire("clear > zeros > into")
 
     c.objects(step="f 0", one="+ 1", wrap="mod", now="t f f", tell="s $0-seq", behind=f"- {RING}")
     c.objects(next=f"mod {SLOTS}", both="t f f", start=f"* {BLOCK}", span=f"list append {BLOCK}")
     c.objects(play="s $0-play", ring="r $0-ring-blocks", modulo="r $0-modulo")
-    c.wire("steps > step > one > wrap > now", "modulo > 1:wrap", "now:1 > 1:step", "now:1 > 1:seq", "now:1 > tell")
+    c.wire(
+        "steps > step > one > wrap > now",
+        "modulo > 1:wrap",
+        "now:1 > 1:step",
+        "now:1 > 1:seq",
+        "now:1 > tell",
+    )
     c.wire("now > behind > next > both", "ring > 1:behind", "both:1 > 1:played", "both > start > span > play")
 
     c.objects(restart="r $0-restart", anew="t b b b", empty="[const 0(", full="[const 1(")
     c.objects(to_ring="s $0-ring", to_got="s $0-got", last="f 0", jump=f"+ {JUMP}")
-    c.wire("restart > anew", "anew:2 > empty > to_ring", "anew:1 > full > to_got", "anew > last > jump > wrap", "now:1 > 1:last")
+    c.wire(
+        "restart > anew",
+        "anew:2 > empty > to_ring",
+        "anew:1 > full > to_got",
+        "anew > last > jump > wrap",
+        "now:1 > 1:last",
+    )
     return c
 
 

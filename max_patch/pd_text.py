@@ -7,6 +7,7 @@ an inlet before it, 0 where none is given. Every cord is checked when it is draw
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from bassnet_osc import BassNetError
 from max_patch.pd_objects import ports
@@ -73,7 +74,7 @@ class Canvas:
         """Cords, as "box:outlet > inlet:box:outlet > ..."; BassNetError where a port does not exist."""
         for chain in chains:
             ends = [_end(end) for end in chain.split(" > ")]
-            for (_, source, outlet), (inlet, target, _) in zip(ends, ends[1:], strict=False):
+            for (_, source, outlet), (inlet, target, _) in pairwise(ends):
                 for name, port, is_there in (
                     (source, outlet, source in self.boxes and outlet < self.boxes[source].outlets),
                     (target, inlet, target in self.boxes and inlet < self.boxes[target].inlets),
@@ -115,7 +116,7 @@ class Canvas:
             x, y = MARGIN, y + ROW
 
     def _depths(self) -> dict[str, int]:
-        """Each box's row: below all that lead to it, but for cords that lead back; what only begins, near its end."""
+        """Each box's row: below all that lead to it, but for cords back; a source right above its first."""
         order = self._order()
         depths = dict.fromkeys(order, 0)
         ahead = [(s, t) for s, _, t, _ in self.cords if order.index(s) < order.index(t)]

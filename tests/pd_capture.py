@@ -48,8 +48,8 @@ class Capture:
             take(datagram, now)
 
         def forwarded(datagram: bytes) -> None:
-            self.to_pd.append((time.monotonic(), datagram))
             forward(datagram)
+            self.to_pd.append((time.monotonic(), datagram))  # the latest time at which it can have left
 
         self.proxy.inward.take = taken
         self.proxy.outward.forward = forwarded
@@ -71,7 +71,7 @@ class Capture:
         return [m.args for m in messages if m.address == address]
 
     def twin(self, bundle: Bundle, rate: int) -> Audio:
-        """What the server should have answered to the newest run: a voice offline, with the z that Pd sent."""
+        """What the server should have answered to the newest run: a voice offline, with the z of Pd."""
         run = self.blocks()
         first, z = min(run), LiveZ(bundle.spec, *bundle.z_home)
         voice, played = Voice(bundle, rate, z), []
@@ -92,7 +92,7 @@ class Capture:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A recording in blocks of the bass, beside what was sent and came; `first` is the seq of its first block."""
+    """A recording in blocks of the bass, beside what was sent and came; `first` is its first seq."""
 
     bass: Audio  # (n_blocks, BLOCK), as Pd played it
     first: int
@@ -136,10 +136,12 @@ class Stretch:
         return bool(np.diff(times).max(initial=0.0) > BLOCK / self.rate + TURN)
 
     def against(self, twin: Audio) -> tuple[list[int], float, int]:
-        """Bad blocks, the largest error of the others, and the lag of all in samples against an offline twin."""
+        """Bad blocks, the largest error of the others, and the lag in samples, against an offline twin."""
         at = (self.first - min(self.run)) * BLOCK
         expected = twin[at : at + self.bass.size].reshape(self.bass.shape)
-        is_same = np.array([np.allclose(a, b, rtol=0, atol=EXACT) for a, b in zip(self.bass, expected, strict=True)])
+        is_same = np.array(
+            [np.allclose(a, b, rtol=0, atol=EXACT) for a, b in zip(self.bass, expected, strict=True)]
+        )
         error = float(np.abs(self.bass - expected)[is_same].max(initial=0.0))
         bad = [self.first + int(k) for k in np.flatnonzero(~is_same)]
         return bad, error, lag_samples(self.bass.ravel(), expected.ravel())
@@ -158,7 +160,9 @@ def stretch(pd: PdProcess, capture: Capture, ring: int, rate: int = 48_000) -> S
     began = int(np.flatnonzero(heard["in"])[0])
     start = int(np.flatnonzero(stream)[0]) - began - delay  # of the recording, in the stream of answers
     skip = -start % BLOCK
-    n_blocks = min((len(heard["bass"]) - skip) // BLOCK, len(stream) // BLOCK - (start + skip) // BLOCK - ring)
+    n_blocks = min(
+        (len(heard["bass"]) - skip) // BLOCK, len(stream) // BLOCK - (start + skip) // BLOCK - ring
+    )
     bass = heard["bass"][skip : skip + n_blocks * BLOCK].reshape(n_blocks, BLOCK)
     dry, mix = heard["dry"], heard["in"]
     lag = int(np.flatnonzero(dry)[0]) - began
@@ -176,7 +180,7 @@ def begin(pd: PdProcess, ring: int) -> None:
 
 
 def circle(pd: PdProcess) -> Callable[[float], None]:
-    """Moves z round in a circle while the mix plays: x and y 200 times a second, at any time within a block."""
+    """Moves z round in a circle while the mix plays: 200 times a second, at any time within a block."""
 
     def move(now: float) -> None:
         pd.say(f"bassnet-x {1.5 * math.sin(2.0 * now):.3f}")

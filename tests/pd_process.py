@@ -20,7 +20,7 @@ from bassnet_osc.spec import HOST, PORT
 from max_patch.pd_patch import PATCH
 from max_patch.pd_text import Box, Canvas, patch_text
 
-PD = "pd -nogui -noprefs -nomidi -noaudio -sleepgrain 1 -stderr".split()
+PD = ("pd", "-nogui", "-noprefs", "-nomidi", "-noaudio", "-sleepgrain", "1", "-stderr")
 ORDER = ("recorder.pd", "bassnet.pd", "player.pd")  # Pd computes what was opened last first
 START_S = 20.0  # for Pd to be there: 0.1 s on an idle machine
 RECORDED = ("in", "dry", "bass")
@@ -31,14 +31,23 @@ TOLD = ("state", "reason", "latency", "missed", "late", "note")  # names bassnet
 def player(control: int, mix: Path, seconds: float, rate: int) -> str:
     """A patch that passes on each line `NAME WORDS` that comes in, and plays the mix at rig-start."""
     c = Canvas("player")
-    c.objects(line=f"netreceive {control}", all="list append", both="t a a", first="list split 1", name="symbol")
+    c.objects(
+        line=f"netreceive {control}", all="list append", both="t a a", first="list split 1", name="symbol"
+    )
     c.objects(rest="list split 1", words="list trim", back="list prepend send", said="list trim")
     c.add("to", Box("obj", "send", 2, 0, (60, 22)))  # to any name: its right inlet sets it
-    c.wire("line > all > both", "both:1 > first > name > 1:to", "both > rest:1 > words > to", "back > said > line")
+    c.wire(
+        "line > all > both",
+        "both:1 > first > name > 1:to",
+        "both > rest:1 > words > to",
+        "back > said > line",
+    )
     for name in (*TOLD, "wrote"):
         c.objects(**{name: f"r bassnet-{name}", f"as {name}": f"list prepend {name}"})
         c.wire(f"{name} > as {name} > back")
-    c.objects(load="loadbang", read=f"[read -resize {mix} rig-mix(", files="soundfiler", mix="table rig-mix 64")
+    c.objects(
+        load="loadbang", read=f"[read -resize {mix} rig-mix(", files="soundfiler", mix="table rig-mix 64"
+    )
     c.objects(start="r rig-start", go="t b b", play="tabplay~ rig-mix", throw="throw~ bassnet-mix")
     c.objects(record="tabwrite~ rig-in", into=f"table rig-in {round(seconds * rate)}")
     c.wire("load > read > files", "start > go", "go:1 > record", "go > play > throw", "play > record")
@@ -48,13 +57,24 @@ def player(control: int, mix: Path, seconds: float, rate: int) -> str:
 def recorder(folder: Path, seconds: float, rate: int) -> str:
     """A patch that records the bass and the delayed mix from rig-start on, and writes all at rig-write."""
     c = Canvas("recorder")
-    c.objects(start="r rig-start", write="r rig-write", steps="t b b b b", files="soundfiler", wrote="s bassnet-wrote")
+    c.objects(
+        start="r rig-start",
+        write="r rig-write",
+        steps="t b b b b",
+        files="soundfiler",
+        wrote="s bassnet-wrote",
+    )
     c.wire("write > steps > wrote")
     for i, name in enumerate(RECORDED, start=1):
         c.objects(**{f"write {name}": f"[write -wave -bytes 4 {folder}/{name}.wav rig-{name}("})
         c.wire(f"steps:{i} > write {name} > files")
     for name in ("dry", "bass"):
-        c.objects(**{f"table {name}": f"table rig-{name} {round(seconds * rate)}", f"r {name}": f"r~ bassnet-{name}"})
+        c.objects(
+            **{
+                f"table {name}": f"table rig-{name} {round(seconds * rate)}",
+                f"r {name}": f"r~ bassnet-{name}",
+            }
+        )
         c.objects(**{name: f"tabwrite~ rig-{name}"})
         c.wire(f"start > {name}", f"r {name} > {name}")
     return patch_text(c)

@@ -1,6 +1,6 @@
 """Prints what a real Pd plays of what a real server sends: `python tests/pd_report.py --seconds 60`.
 
-Flow: the shipped mix, over and over -> Pd (bassnet.pd) <-> FaultProxy <-> a server process -> one row for each.
+Flow: the shipped mix, again and again -> Pd (bassnet.pd) <-> FaultProxy <-> a server process -> a row.
 """
 
 from __future__ import annotations
@@ -28,22 +28,23 @@ from server_process import MODEL, ServerProcess
 
 from bassnet_osc.bundle import Bundle
 
+FINE = Faults()
 MIX_S = 24.0  # of the shipped mix, which lasts 25 s
 BURN = [sys.executable, "-c", "while True: pass"]
 HEAD = (
-    "network | ring, blocks | blocks | answers lost | bad | of these: no answer in time | Pd got no processor "
-    "| out of place or wrong | bass off by, samples | largest error | stated, then measured latency, samples | Pd's CPU"
+    "network | ring, blocks | blocks | answers lost | bad | of it no answer in time | Pd had no processor "
+    "| in a wrong place or wrong | bass off by, samples | largest error | latency stated, measured | Pd's CPU"
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """One run: its name, the ring, the network on both ways, and programs that burn processor time beside it."""
+    """One run: its name, the ring, the network both ways, and programs that burn processor time beside it."""
 
     name: str
     ring: int
-    inward: Faults = Faults()
-    outward: Faults = Faults()
+    inward: Faults = FINE
+    outward: Faults = FINE
     n_burners: int = 0
 
 
@@ -56,7 +57,9 @@ ROWS = (
 )
 
 
-def row(server: ServerProcess, bundle: Bundle, mix: Path, folder: Path, one: Row, seconds: float) -> list[str]:
+def row(
+    server: ServerProcess, bundle: Bundle, mix: Path, folder: Path, one: Row, seconds: float
+) -> list[str]:
     """Plays for so long and compares each block; with losses on the way there, with what the server sent."""
     with FaultProxy(server.port, one.inward, one.outward, seed=7) as proxy, burning(one.n_burners):
         capture = Capture(proxy)

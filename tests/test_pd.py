@@ -83,7 +83,9 @@ def test_every_cord_ends_at_a_port_and_every_box_is_vanilla() -> None:
         elif kind == "X restore":
             inside = names.pop()
             stack.pop()
-            stack[-1].append((sum("inlet" in name for name in inside), sum("outlet" in name for name in inside)))
+            stack[-1].append(
+                (sum("inlet" in name for name in inside), sum("outlet" in name for name in inside))
+            )
             names[-1].append("pd")
         elif kind == "X connect":
             source, outlet, target, inlet = map(int, words)
@@ -119,7 +121,9 @@ def test_no_boxes_overlap() -> None:
             assert ax + aw <= bx or bx + bw <= ax or ay + ah <= by or by + bh <= ay, (canvas.name, a, b)
     assert n_canvases > 12
     for name, box in face.boxes.items():
-        assert box.at and box.at[0] + box.size[0] <= face.size[0] and box.at[1] + box.size[1] <= face.size[1], name
+        assert (
+            box.at and box.at[0] + box.size[0] <= face.size[0] and box.at[1] + box.size[1] <= face.size[1]
+        ), name
 
 
 def test_the_patch_knows_what_the_server_knows() -> None:
@@ -134,7 +138,7 @@ def test_the_patch_knows_what_the_server_knows() -> None:
 
 @dataclass
 class Run:
-    """One stream through a real Pd: what was recorded and captured, what Pd told, and the offline twin's verdict."""
+    """One stream through a real Pd: what was recorded, captured and told, and the offline twin's verdict."""
 
     part: Stretch
     capture: Capture
@@ -145,7 +149,13 @@ class Run:
 
 
 def calm_run(
-    server: ServerProcess, bundle: Bundle, mix: Path, folder: Path, ring: int, rate: int = RATE, jitter: float = 0.0
+    server: ServerProcess,
+    bundle: Bundle,
+    mix: Path,
+    folder: Path,
+    ring: int,
+    rate: int = RATE,
+    jitter: float = 0.0,
 ) -> Run:
     """The first of TRIES runs without a bad block, or the last one: a busy machine is nobody's fault.
 
@@ -159,8 +169,10 @@ def calm_run(
                 pd.play(SECONDS, circle(pd))
                 part = stretch(pd, capture, ring, rate)
         run = Run(part, capture, pd, *part.against(capture.twin(bundle, rate)))
-        print(f"{len(part.bass)} blocks, bad {len(run.bad)}, absent {len(part.absent)}, of them for want of a "
-              f"processor {len(part.starved)}, wrong {len(part.wrong)}, error {run.error:g}, lag {run.lag}")
+        print(  # noqa: T201
+            f"{len(part.bass)} blocks, bad {len(run.bad)}, absent {len(part.absent)}, of them for want of a "
+            f"processor {len(part.starved)}, wrong {len(part.wrong)}, error {run.error:g}, lag {run.lag}"
+        )
         assert part.wrong == [] and run.lag == 0 and run.error <= EXACT
         assert 0.1 < np.abs(part.bass).max() < 1.0 and len(part.bass) > 0.9 * SECONDS * rate / BLOCK
         if not run.bad:
@@ -174,14 +186,16 @@ def test_every_sample_is_in_its_place(
 ) -> None:
     """What Pd plays is what a voice offline plays to what Pd sent, z to the block; it is as late as told.
 
-    Measured: error 0, lag 0 samples, no bad block. A ring of 8 blocks, for machines with something else to do.
+    Measured: error 0, lag 0 samples, no bad block. A ring of 8 blocks, for machines that are busy.
     """
     ring = 8
     run = calm_run(server, bundle, mix, tmp_path, ring, rate)
     assert run.bad == []
     told, capture, notes = int(run.pd.told["latency"][-1]), run.capture, run.pd.told["note"]
     assert (run.part.lag_dry, run.part.dry_error) == (told, 0.0)
-    assert told - pd_session.GATHERING - ring * BLOCK == Voice(bundle, rate, LiveZ(bundle.spec)).latency_samples
+    assert (
+        told - pd_session.GATHERING - ring * BLOCK == Voice(bundle, rate, LiveZ(bundle.spec)).latency_samples
+    )
     assert len(capture.said("/bassnet/z/at")) > 200 and len(capture.said("/bassnet/z")) == 1
     hellos = [d for _, d in capture.to_server if d.startswith(b"/bassnet/hello\0")]
     assert {len(d) for d in hellos} == {HELLO_BYTES} and wire.decode(hellos[-1])[0].args[2:4] == (rate, BLOCK)
@@ -190,7 +204,9 @@ def test_every_sample_is_in_its_place(
     assert "error" not in run.pd.said() and "couldn't" not in run.pd.said()
 
 
-def test_jitter_within_the_ring_is_not_heard(server: ServerProcess, bundle: Bundle, mix: Path, tmp_path: Path) -> None:
+def test_jitter_within_the_ring_is_not_heard(
+    server: ServerProcess, bundle: Bundle, mix: Path, tmp_path: Path
+) -> None:
     """0 to 12 ms on the way back, a ring of 4 blocks. Measured: no bad block of 937."""
     run = calm_run(server, bundle, mix, tmp_path, 4, jitter=0.012)
     came = [decode_audio(d, "f")[0] for _, d in run.capture.to_pd if d.startswith(b"/bassnet/audio/out\0")]
@@ -198,7 +214,9 @@ def test_jitter_within_the_ring_is_not_heard(server: ServerProcess, bundle: Bund
     assert len(run.bad) < FEW * len(run.part.bass)
 
 
-def test_what_is_lost_is_silent_and_nothing_else_moves(server: ServerProcess, mix: Path, tmp_path: Path) -> None:
+def test_what_is_lost_is_silent_and_nothing_else_moves(
+    server: ServerProcess, mix: Path, tmp_path: Path
+) -> None:
     """5 % of the blocks lost each way: lost answers are silence, all others in their place as they came."""
     loss, ring = Faults(loss=0.05), 8
     with FaultProxy(server.port, loss, loss, seed=5) as proxy:
@@ -210,7 +228,7 @@ def test_what_is_lost_is_silent_and_nothing_else_moves(server: ServerProcess, mi
             missed = int(pd.last("missed"))
     lost = {decode_audio(d, "f")[0] for d in proxy.outward.lost}
     inside = {seq for seq in lost if part.first <= seq < part.first + len(part.bass)}
-    print(f"{len(inside)} lost on the way back, {len(proxy.inward.lost)} on the way there, {missed} missed")
+    print(f"{len(inside)} lost on the way back, {len(proxy.inward.lost)} on the way there, {missed} missed")  # noqa: T201
     assert len(inside) > 20 and len(proxy.inward.lost) > 20 and missed >= len(inside)
     assert part.wrong == [] and inside <= set(part.absent)
     assert len(part.absent) - len(inside) < FEW * len(part.bass)
@@ -242,23 +260,22 @@ def test_audio_off_and_on_begins_a_stream_of_its_own(
 
 def test_a_restarted_server_is_found_again_and_told_all(needs_pd: None, mix: Path, tmp_path: Path) -> None:
     """Killed, gone for more than 3 s, back on its port: offline, then ready, and it plays on as chosen."""
-    with ServerProcess() as first:
-        with PdProcess(tmp_path, first.port, mix, 2.0) as pd:
-            begin(pd, 8)
-            pd.say("bassnet-timbre symbol sub")
-            pd.say("bassnet-model symbol a2-live")
-            pd.play(1.0)
-            first.kill()
-            assert pd.wait("state", "offline", 6.0) and "bassnet serve" in pd.last("reason")
-            with ServerProcess(port=first.port) as again, FaultProxy(again.port) as proxy:
-                assert pd.wait("state", "ready", 6.0)
-                pd.say(f"bassnet-port {proxy.port}")  # another port is another session, too: now with a capture
-                capture = Capture(proxy)
-                assert wait_for(lambda: capture.said("/bassnet/subscribe"), 6.0)
-                pd.play(2.2)
-                bass = pd.recorded()["bass"]
-                said = {name: capture.said(f"/bassnet/{name}") for name in ("param/timbre", "model", "z", "ping")}
-            text = pd.said()
+    with ServerProcess() as first, PdProcess(tmp_path, first.port, mix, 2.0) as pd:
+        begin(pd, 8)
+        pd.say("bassnet-timbre symbol sub")
+        pd.say("bassnet-model symbol a2-live")
+        pd.play(1.0)
+        first.kill()
+        assert pd.wait("state", "offline", 6.0) and "bassnet serve" in pd.last("reason")
+        with ServerProcess(port=first.port) as again, FaultProxy(again.port) as proxy:
+            assert pd.wait("state", "ready", 6.0)
+            pd.say(f"bassnet-port {proxy.port}")  # another session once more, and now with a capture
+            capture = Capture(proxy)
+            assert wait_for(lambda: capture.said("/bassnet/subscribe"), 6.0)
+            pd.play(2.2)
+            bass = pd.recorded()["bass"]
+            said = {name: capture.said(f"/bassnet/{name}") for name in ("param/timbre", "model", "z", "ping")}
+        text = pd.said()
     assert said["param/timbre"] == [("sub",)] and said["model"] == [("a2-live",)]
     assert (0.0, 0.0) in said["z"] and len(said["ping"]) == 1
     assert np.abs(bass).max() > 0.05 and "error" not in text
