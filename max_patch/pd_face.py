@@ -6,14 +6,14 @@ mouse and other patches do the same; what only shows something hears a $0 name.
 
 from __future__ import annotations
 
+from bassnet_osc.params import TIMBRE_NAMES
 from bassnet_osc.spec import ModelSpec
+from max_patch.controls import live_models
 from max_patch.pd_steer import NUMBERS
 from max_patch.pd_stream import MOST_RING
 from max_patch.pd_text import FONT, LETTER, LINE, Box, Canvas
 
 SIZE = (660, 530)  # pixels of the window
-TIMBRES = ("finger", "pick", "slap", "fretless", "upright", "sub")
-MODELS = ("groove-live", "groove-live-ahead", "a1-live", "a2-live", "a3-live", "a4-live", "a4-live-ahead")
 LABELS = {"gain": "gain, dB", "octave": "octave", "tuning": "A, Hz", "gate": "gate, dB"}
 COLOURS = "-262144 -1 -1"  # background, foreground and label, as every Pd since 0.51 reads them
 FIELD = "-233017 -66577"  # background and label
@@ -33,8 +33,8 @@ def face(c: Canvas) -> None:
     for i, (name, (lowest, highest)) in enumerate(NUMBERS.items()):
         _comment(c, LABELS[name], 20 + 116 * i, 206)
         _number(c, name, 20 + 116 * i, 228, lowest, highest)
-    _choice(c, "timbre", TIMBRES, 266)
-    _choice(c, "model", MODELS, 336)
+    _choice(c, "timbre", TIMBRE_NAMES, 266)
+    _choice(c, "model", live_models(), 336)
     _comment(c, "plays", 400, 374)
     _cnv(c, "plays", (450, 374), (190, 22), "empty", "$0-plays-face")
     _meters(c)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bassnet_osc.params import PARAMS, TIMBRE_NAMES
 from bassnet_osc.spec import A4_HZ, HOST, PORT
 from max_patch import pd_face, pd_session, pd_steer, pd_stream
 from max_patch.pd_text import MARGIN, Canvas, patch_text
@@ -23,8 +24,8 @@ DEFAULTS = {
     "gain": 0,
     "octave": 0,
     "tuning": f"{A4_HZ:g}",
-    "gate": pd_steer.NUMBERS["gate"][0],  # the model's own
-    "timbre": f"symbol {pd_face.TIMBRES[0]}",
+    "gate": f"{PARAMS['gate'].lowest:g}",  # the model's own
+    "timbre": f"symbol {TIMBRE_NAMES[0]}",
 }
 PARTS = (
     pd_stream.audio,

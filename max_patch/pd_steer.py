@@ -8,11 +8,12 @@ lines between such points, so where the block before had none it gets one, with 
 
 from __future__ import annotations
 
+from bassnet_osc.params import PARAMS
 from bassnet_osc.spec import ModelSpec
 from max_patch.pd_stream import BLOCK, RING
 from max_patch.pd_text import Canvas
 
-NUMBERS = {"gain": (-60, 12), "octave": (-4, 4), "tuning": (400, 480), "gate": (-46, 0)}  # as sound.PARAMS
+NUMBERS = {name: (p.lowest, p.highest) for name, p in PARAMS.items() if p.kind != "s"}  # and their ranges
 LONGEST_MS = 5000  # that a note may wait for its sound
 NEVER = -10  # a seq that none is one block after, an x that none is
 
@@ -71,7 +72,7 @@ def sound() -> Canvas:
         c.objects(**{f"to_{name}": f"s bassnet-{name}", f"r_{name}": f"r bassnet-{name}", name: "f"})
         c.objects(
             **{
-                f"clip_{name}": f"clip {lowest} {highest}",
+                f"clip_{name}": f"clip {lowest:g} {highest:g}",
                 f"osc_{name}": f"oscformat {kind}bassnet param {name}",
             }
         )

@@ -21,14 +21,14 @@ from server_process import MODEL, ServerProcess, wait_for
 
 from bassnet_osc import wire
 from bassnet_osc.audio_wire import decode_audio
-from bassnet_osc.bundle import Bundle, installed
+from bassnet_osc.bundle import Bundle
 from bassnet_osc.client_words import HELLO_BYTES
 from bassnet_osc.latent import LiveZ
-from bassnet_osc.sound import PARAMS
+from bassnet_osc.params import PARAMS, TIMBRE_NAMES
 from bassnet_osc.spec import BassNetError
-from bassnet_osc.timbres import TIMBRES
 from bassnet_osc.voice import Voice
-from max_patch import pd_face, pd_objects, pd_session, pd_steer, pd_stream
+from max_patch import pd_objects, pd_session, pd_steer, pd_stream
+from max_patch.controls import live_models
 from max_patch.pd_patch import PATCH, bassnet_pd, window
 from max_patch.pd_text import Canvas
 
@@ -127,10 +127,11 @@ def test_no_boxes_overlap() -> None:
 
 
 def test_the_patch_knows_what_the_server_knows() -> None:
-    assert set(pd_face.TIMBRES) == set(TIMBRES) and set(pd_face.MODELS) <= set(installed())
-    numbers = {name: (p.lowest, p.highest) for name, p in PARAMS.items() if p.kind != "s"}
-    assert numbers == pd_steer.NUMBERS
-    assert pd_session.HELLO_BYTES == HELLO_BYTES
+    text = PATCH.read_text()
+    for name, param in PARAMS.items():
+        assert f"oscformat {'-f i ' if param.kind == 'i' else ''}bassnet param {name};" in text
+    assert set(pd_steer.NUMBERS) | {"timbre"} == set(PARAMS) and pd_session.HELLO_BYTES == HELLO_BYTES
+    assert all(f" {word};" in text for word in (*TIMBRE_NAMES, *live_models()))
 
 
 # --- what is heard -------------------------------------------------------------------------------------
