@@ -50,6 +50,7 @@ class Row:
 
 ROWS = (
     Row("loopback", 4),
+    Row("loopback", 8),
     Row("0 to 12 ms jitter on the way back", 4, outward=Faults(jitter=0.012)),
     Row("0 to 6 ms jitter each way", 4, Faults(jitter=0.006), Faults(jitter=0.006)),
     Row("5 % loss each way", 8, Faults(loss=0.05), Faults(loss=0.05)),
