@@ -12,6 +12,7 @@ from max_patch.amxd import amxd, device_document
 from max_patch.device import device
 from max_patch.maxpat import patcher, text
 from max_patch.midi_device import midi_device
+from max_patch.pd_patch import bassnet_pd
 from max_patch.picture import face_svg, patch_svg
 from max_patch.signals import TOTAL
 
@@ -28,6 +29,7 @@ def files() -> dict[str, bytes]:
         "BassNet.maxpat": text(patcher(in_max, face.WIDTH, FACE_WINDOW)).encode(),
         "BassNet.amxd": amxd(effect, "audio effect"),
         "BassNet MIDI.amxd": amxd(notes, "MIDI effect"),
+        "bassnet.pd": bassnet_pd().encode(),
         "face.svg": face_svg(live).encode(),
         "patch.svg": patch_svg(live).encode(),
     }

@@ -13,7 +13,7 @@ from max_patch.pd_steer import NUMBERS
 from max_patch.pd_stream import MOST_RING
 from max_patch.pd_text import FONT, LETTER, LINE, Box, Canvas
 
-SIZE = (660, 530)  # pixels of the window
+SIZE = (660, 540)  # pixels of the window
 LABELS = {"gain": "gain, dB", "octave": "octave", "tuning": "A, Hz", "gate": "gate, dB"}
 COLOURS = "-262144 -1 -1"  # background, foreground and label, as every Pd since 0.51 reads them
 FIELD = "-233017 -66577"  # background and label
@@ -116,7 +116,7 @@ def _meters(c: Canvas) -> None:
     for x, name in ((500, "in"), (580, "bass")):
         text = f"vu 15 {METER} $0-{name}-db empty -1 -8 0 10 -66577 -1 1 0"
         c.add(f"{name} meter", Box("obj", text, 1, 2, (50, METER + 6), (x, 100)))
-        _comment(c, name, x, 228)
+        _comment(c, name, x, 80)
 
 
 def _connection(c: Canvas, y: int) -> None:
@@ -135,8 +135,8 @@ def _connection(c: Canvas, y: int) -> None:
 def _latency(c: Canvas, y: int) -> None:
     _comment(c, "ring", 20, y)
     _number(c, "ring", 60, y, 1, MOST_RING)
-    _shown(c, "ms", "$0-ring-ms", 134, y)
-    _comment(c, "latency", 230, y)
-    _shown(c, "ms =", "$0-total-ms", 290, y)
-    _shown(c, "samples", "bassnet-latency", 380, y, 7)
+    _shown(c, "ms", "$0-ring-ms", 146, y)
+    _comment(c, "latency", 236, y)
+    _shown(c, "ms =", "$0-total-ms", 294, y)
+    _shown(c, "samples", "bassnet-latency", 384, y, 7)
     _shown(c, "missed", "bassnet-missed", 520, y, 5)

@@ -1,18 +1,15 @@
-"""The Pure Data client, bassnet.pd, for Pd 0.51 or newer: `python -m max_patch.pd_patch` writes it.
+"""The Pure Data client, bassnet.pd, for Pd 0.51 or newer.
 
-Flow: pd_face, pd_stream, pd_session, pd_steer (canvases of named boxes and cords) -> pd_text -> bassnet.pd.
+Flow: pd_face, pd_stream, pd_session, pd_steer (canvases of named boxes and cords) -> pd_text -> generate.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from bassnet_osc.params import PARAMS, TIMBRE_NAMES
 from bassnet_osc.spec import A4_HZ, HOST, PORT
 from max_patch import pd_face, pd_session, pd_steer, pd_stream
 from max_patch.pd_text import MARGIN, Canvas, patch_text
 
-PATCH = Path(__file__).with_name("bassnet.pd")
 DEFAULTS = {
     "name": f"symbol {pd_session.NAME}",
     "host": f"symbol {HOST}",
@@ -70,7 +67,3 @@ def _inside() -> Canvas:
     c.wire("load > begin", "begin:3 > root > both > square > modulo", "both:1 > 1:square")
     c.wire("begin:2 > defaults", "begin:1 > init", "begin > on > switch")
     return c
-
-
-if __name__ == "__main__":
-    PATCH.write_text(bassnet_pd(), encoding="ascii", newline="\n")

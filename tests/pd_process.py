@@ -17,9 +17,9 @@ from server_process import STOP_S, wait_for
 
 from bassnet_osc.audio_files import Audio
 from bassnet_osc.spec import HOST, PORT
-from max_patch.pd_patch import PATCH
 from max_patch.pd_text import Box, Canvas, patch_text
 
+PATCH = Path(__file__).parents[1] / "max_patch" / "bassnet.pd"
 PD = ("pd", "-nogui", "-noprefs", "-nomidi", "-noaudio", "-sleepgrain", "1", "-stderr")
 ORDER = ("recorder.pd", "bassnet.pd", "player.pd")  # Pd computes what was opened last first
 START_S = 20.0  # for Pd to be there: 0.1 s on an idle machine

@@ -74,7 +74,7 @@ PEERS = (
     ),
     Peer(
         "Node, in the place of Max",
-        "the script of the Max patch and the Live device: every sample is the offline one; jitter and disorder",
+        "the script of the Max patch and the Live device: every sample is the offline one; jitter, disorder",
         "test_bridge.py",
         "",
         ("node", "--version"),

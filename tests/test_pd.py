@@ -16,7 +16,7 @@ import soundfile
 from fault_proxy import FaultProxy, Faults
 from fault_rig import RATE, mix_blocks
 from pd_capture import BLOCK, EXACT, Capture, Stretch, begin, circle, stretch
-from pd_process import PdProcess
+from pd_process import PATCH, PdProcess
 from server_process import MODEL, ServerProcess, wait_for
 
 from bassnet_osc import wire
@@ -29,7 +29,7 @@ from bassnet_osc.spec import BassNetError
 from bassnet_osc.voice import Voice
 from max_patch import pd_objects, pd_session, pd_steer, pd_stream
 from max_patch.controls import live_models
-from max_patch.pd_patch import PATCH, bassnet_pd, window
+from max_patch.pd_patch import window
 from max_patch.pd_text import Canvas
 
 SECONDS = 5.0  # of a recording
@@ -63,10 +63,6 @@ def mix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # --- the text ------------------------------------------------------------------------------------------
-
-
-def test_the_committed_patch_is_what_the_code_makes() -> None:
-    assert PATCH.read_text(encoding="ascii") == bassnet_pd()
 
 
 def test_every_cord_ends_at_a_port_and_every_box_is_vanilla() -> None:
