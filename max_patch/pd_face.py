@@ -116,7 +116,7 @@ def _meters(c: Canvas) -> None:
     for x, name in ((500, "in"), (580, "bass")):
         text = f"vu 15 {METER} $0-{name}-db empty -1 -8 0 10 -66577 -1 1 0"
         c.add(f"{name} meter", Box("obj", text, 1, 2, (50, METER + 6), (x, 100)))
-        _comment(c, name, x, 80)
+        _comment(c, name, x, 78)
 
 
 def _connection(c: Canvas, y: int) -> None:
