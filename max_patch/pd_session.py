@@ -7,10 +7,10 @@ chosen is said to it then ($0-introduce).
 
 from __future__ import annotations
 
+from bassnet_osc.spec import HELLO_BYTES, USUAL_RATE
 from max_patch.pd_stream import BLOCK, MOST_RING, RING
 from max_patch.pd_text import Canvas
 
-HELLO_BYTES = 256  # a welcome may not be longer than the hello
 NAME = "pd"  # what a server calls this client
 HEARTBEAT_MS = 1000  # between hellos
 SILENT_MS = 3000  # without a word from the server, after which it counts as gone
@@ -160,7 +160,7 @@ def latency() -> Canvas:
     )
     c.objects(blocks="s $0-ring-blocks", hello="s $0-hello", restart="s $0-restart")
     c.objects(offset="r $0-offset", told="r $0-latency", first="unpack f", rate="r $0-rate")
-    c.objects(later="t b f", faster="t b f", all=f"pack 0 {RING} 48000")  # offset, ring, rate
+    c.objects(later="t b f", faster="t b f", all=f"pack 0 {RING} {USUAL_RATE}")  # offset, ring, rate
     c.wire(
         "ring > whole > fits > is_new > changed", "changed:3 > blocks", "changed:2 > later", "later:1 > 1:all"
     )
