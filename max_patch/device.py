@@ -21,6 +21,7 @@ from max_patch.parameters import parameter, text_parameter
 Host = Literal["live", "max"]
 
 FIRST_REPLY_PORT = 49151  # until the script has drawn one
+SCRIPT = "bassnet_embedded.js"  # no file has this name, so that Max takes the text that is embedded
 NOTES = "bassnet_notes"  # to the MIDI devices: a name that all devices share
 
 
@@ -44,12 +45,12 @@ def _script(graph: Graph, host: Host, rings: dict[str, str], say: str) -> None:
     """The script, and when it is told what."""
     graph.comment("about_script", "The script: blocks of the mix out, blocks of the bass in.", (2.6, 6.5))
     graph.text("said", f"receive {say}", (2.6, 7.5))
-    text = f"v8 bassnet.js {' '.join(rings.values())} @embed 1"
-    textfile = {"filename": "bassnet.js", "flags": 0, "embed": 1, "autowatch": 1, "text": bridge_text(host)}
+    text = f"v8 {SCRIPT} {' '.join(rings.values())} @embed 1"
+    textfile = {"filename": SCRIPT, "flags": 0, "embed": 1, "autowatch": 1, "text": bridge_text(host)}
     keys = {
         "saved_object_attributes": {"parameter_enable": 0},
         "textfile": textfile,
-        "filename": "bassnet.js",
+        "filename": SCRIPT,
     }
     graph.text("script", text, (2.6, 8.5), **keys)
     graph.text("device", "live.thisdevice", (2.6, -0.2))

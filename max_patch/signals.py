@@ -77,7 +77,7 @@ def bass(graph: Graph, is_live: bool, rings: dict[str, str]) -> None:
     dial(graph, "wet", (7.8, 0.3))
     graph.text("fraction", "* 0.01", (7.8, 2))
     graph.message("glide", f"$1 {SMOOTHING_MS}", (7.8, 3))
-    graph.text("wetness", "line~", (7.8, 4))
+    graph.text("wetness", "line~ 1.", (7.8, 4))
     graph.text("dryness", "!-~ 1.", (8.2, 4.9))
     keys = face.help("Bass", face.METER_OUT_HELP)
     graph.shown("meter_out", "live.meter~", (7.3, 5.3), face.METER_OUT, **keys)

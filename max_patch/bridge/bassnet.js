@@ -1,7 +1,7 @@
 /**
  * Max's side of the bridge: its buffers, its notes, and the functions that Max calls, a message each.
  *
- * `v8 bassnet.js MIX X Y BASS`, the names of four buffer~ of SPEC.ringFrames samples. Flow: Max -> Bridge.
+ * `v8 NAME MIX X Y BASS`, the names of four buffer~ of SPEC.ringFrames samples. Flow: Max -> Bridge.
  * Messages that say what is so already do nothing; those of the server come as their OSC address.
  */
 
@@ -79,6 +79,26 @@ class Notes {
   linkTo(n) {
     this.rest();
     this.link = n;
+  }
+}
+
+/** The menu of models. It counts its items, so where these change, the one that was chosen is shown again. */
+class Menu {
+  /** @param {function(...string): void} tell takes a message to the menu */
+  constructor(tell) {
+    this.tell = tell;
+    this.names = "";
+  }
+
+  /** Its items, if they are others than before. */
+  fill(names, chosen) {
+    if (this.names !== String(names)) {
+      this.names = String(names);
+      this.tell("_parameter_range", ...names);
+      if (names.includes(chosen)) {
+        this.tell("setsymbol", chosen);
+      }
+    }
   }
 }
 

@@ -27,6 +27,7 @@ class Bridge {
     this.rate = SPEC.usualRate;
     this.ringMs = SPEC.ringMs;
     this.choices = new Map(); // by OSC address
+    this.menu = new Menu((...words) => outlet(MODELS, words));
     this.notes = new Notes((...words) => outlet(NOTE, words));
     this.said = []; // by outlet, so that nothing is said twice
     this.counts = { heard: 0, missed: 0, missedAt: -Infinity };
@@ -220,7 +221,7 @@ class Bridge {
     } else if (address === "/bassnet/note/on" || address === "/bassnet/note/off") {
       this.notes.play(words[0], address === "/bassnet/note/on" ? words[1] : 0);
     } else if (address === "/bassnet/models") {
-      this.tell(MODELS, "_parameter_range", ...Array.from(words, String));
+      this.menu.fill(Array.from(words, String), this.model);
     } else {
       this.session.heed(address, words, now);
       this.show();

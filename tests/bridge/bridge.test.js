@@ -125,6 +125,12 @@ test("a server that knows no /bassnet/models does no harm; one that does fills t
   network.server.models = ["a1-live"];
   patch.receive("/bassnet/models", "a1-live");
   assert.deepEqual(patch.out[OUTLETS.models], [list, ["_parameter_range", "a1-live"]]);
+  patch.send("model", "a1-live");
+  patch.receive("/bassnet/models", "a0-live", "a1-live");
+  assert.deepEqual(patch.out[OUTLETS.models].slice(2), [
+    ["_parameter_range", "a0-live", "a1-live"],
+    ["setsymbol", "a1-live"], // another item now, and the same model
+  ]);
 });
 
 test("notes go out with their link, and none keeps sounding", () => {

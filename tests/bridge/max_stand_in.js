@@ -158,7 +158,7 @@ class Patch {
       Date: { now: () => clock.now() },
       Buffer: bufferClass(this.buffers),
       Task,
-      jsarguments: ["bassnet.js", ...this.names],
+      jsarguments: ["bassnet_embedded.js", ...this.names],
       outlet: (to, ...words) => patch.outlet(to, words.flat()),
     };
   }
