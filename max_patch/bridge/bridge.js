@@ -221,7 +221,7 @@ class Bridge {
     } else if (address === "/bassnet/note/on" || address === "/bassnet/note/off") {
       this.notes.play(words[0], address === "/bassnet/note/on" ? words[1] : 0);
     } else if (address === "/bassnet/models") {
-      this.menu.fill(Array.from(words, String), this.model);
+      this.menu.fill(Array.from(words, String), this.choices.get("/bassnet/model"));
     } else {
       this.session.heed(address, words, now);
       this.show();
