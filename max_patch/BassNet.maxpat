@@ -12,8 +12,8 @@
 		"rect": [
 			100,
 			100,
-			360,
-			189
+			400,
+			269
 		],
 		"openinpresentation": 1,
 		"gridsize": [
@@ -60,6 +60,24 @@
 					"id": "obj-3",
 					"maxclass": "newobj",
 					"numinlets": 1,
+					"numoutlets": 1,
+					"patching_rect": [
+						771.0,
+						270.0,
+						67.0,
+						22.0
+					],
+					"outlettype": [
+						""
+					],
+					"text": "deferlow"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-4",
+					"maxclass": "newobj",
+					"numinlets": 1,
 					"numoutlets": 8,
 					"patching_rect": [
 						524.0,
@@ -85,15 +103,15 @@
 						"filename": "bassnet_embedded.js",
 						"flags": 0,
 						"embed": 1,
-						"autowatch": 1,
-						"text": "const SPEC = {\"client\": \"max\", \"host\": \"127.0.0.1\", \"port\": 7770, \"helloBytes\": 256, \"seqModulo\": 16777216, \"usualRate\": 48000, \"blockSize\": 240, \"wideBlockSize\": 480, \"ringFrames\": 131072, \"ringMs\": 70, \"latencyTargetMs\": 60, \"params\": [\"gain\", \"timbre\", \"octave\", \"tuning\", \"gate\"]};\n\n/**\n * The ring that the bass is played from: where answers are put, how a hole sounds, what came too late.\n *\n * Flow: bridge.js -> Ring -> write -> the buffer~ that index~ reads. Positions are samples of the running\n * count, never wrapped; the buffer~ holds the newest SPEC.ringFrames of them. Block k lies at\n * start + k * block, both in the mix and here, and is heard `delay` samples later. Whatever order the answers\n * come in, the ring holds the same samples in the end: a neighbour overwrites what stood in for it.\n */\n\nconst TAIL = 64; // samples within which the sound dies away into a hole, and comes back out of it\nconst SLOTS = 1024; // blocks that are remembered: more than the buffer~ holds of the smallest\nconst PIECE = 1024; // samples that are cleared at a time; ringFrames is a multiple of it\nconst SILENCE = new Array(PIECE).fill(0);\nconst FALL = Array.from({ length: TAIL }, (_, i) => 0.5 + 0.5 * Math.cos((Math.PI * (i + 1)) / (TAIL + 1)));\n\nclass Ring {\n  /** @param {function(number, number[]): void} write puts samples into the buffer~ from a frame of it on */\n  constructor(write) {\n    this.write = write;\n    this.sent = new Float64Array(SLOTS); // which block a slot stands for, of those that were sent ...\n    this.came = new Float64Array(SLOTS); // ... and of those that were answered in time\n    this.samples = []; // of the block that is being put, its tail after it\n    this.begin(SPEC.ringFrames, SPEC.blockSize, 0);\n  }\n\n  /**\n   * A new count of blocks: forgets the old one and clears the buffer~.\n   * @param {number} start position of block 0\n   * @param {number} block samples of a block\n   * @param {number} delay samples from a block's position to where it is heard, at most half the buffer~\n   */\n  begin(start, block, delay) {\n    this.start = start;\n    this.block = block;\n    this.sent.fill(-1);\n    this.came.fill(-1);\n    this.end = 0; // one more than the newest block that was sent\n    this.nextHeard = 0; // block whose beginning is heard next\n    this.nHeard = 0; // blocks that were sent and have been heard by now ...\n    this.nMissed = 0; // ... as a hole\n    this.samples = new Array(block + TAIL).fill(0);\n    this.delayBy(delay, start);\n    this.cleared = Math.floor((start - delay) / PIECE) * PIECE; // silent before this position\n    for (let frame = 0; frame < SPEC.ringFrames; frame += PIECE) {\n      this.write(frame, SILENCE);\n    }\n  }\n\n  /**\n   * Changes the delay. What is ahead stays where it is.\n   * @param {number} delay samples\n   * @param {number} now position of the newest sample of the mix\n   */\n  delayBy(delay, now) {\n    this.delay = delay;\n    this.reach = now - delay; // blocks that begin before it come too late\n  }\n\n  /** Block k was sent: its answer is wanted. */\n  expect(k) {\n    this.sent[k % SLOTS] = k;\n    this.end = k + 1;\n  }\n\n  /**\n   * The sound has come to a position: counts what was missed, clears what has been heard.\n   * @param {number} now position of the newest sample of the mix\n   * @param {number} step samples since the last call: so much further it may be until the next one\n   * @returns {number} blocks missed since the last call\n   */\n  advance(now, step) {\n    const head = now - this.delay;\n    this.reach = head + Math.min(step, this.block);\n    while (this.cleared + PIECE <= head) {\n      this.write(this.cleared % SPEC.ringFrames, SILENCE);\n      this.cleared += PIECE;\n    }\n    const before = this.nMissed;\n    for (; this.nextHeard < this.end && this.at(this.nextHeard) < head; this.nextHeard++) {\n      const wasSent = this.sent[this.nextHeard % SLOTS] === this.nextHeard;\n      this.nHeard += wasSent;\n      this.nMissed += wasSent && !this.has(this.nextHeard);\n    }\n    return this.nMissed - before;\n  }\n\n  /**\n   * Puts the answer to block k into its place, if it was sent, is new and nothing of it has been heard.\n   * @param {number} k\n   * @param {ArrayLike<number>} message seq, then the samples\n   * @returns {boolean} whether it was taken\n   */\n  put(k, message) {\n    const at = this.at(k);\n    if (!(k >= 0) || this.sent[k % SLOTS] !== k || this.has(k) || at < this.reach) {\n      return false;\n    }\n    if (message.length !== this.block + 1 || !this.copy(message)) {\n      return false;\n    }\n    this.came[k % SLOTS] = k;\n    if (!this.has(k - 1)) {\n      this.rise(at);\n    }\n    if (this.has(k + 1)) {\n      this.store(at, this.samples.slice(0, this.block));\n    } else {\n      this.fall();\n      this.store(at, this.samples);\n    }\n    return true;\n  }\n\n  /** Where block k begins. */\n  at(k) {\n    return this.start + k * this.block;\n  }\n\n  /** Whether block k was answered in time. */\n  has(k) {\n    return k >= 0 && this.came[k % SLOTS] === k;\n  }\n\n  /** Copies the samples; false where one is no number: nothing but sound may reach a loudspeaker. */\n  copy(message) {\n    for (let i = 0; i < this.block; i++) {\n      const sample = message[i + 1];\n      if (!Number.isFinite(sample)) {\n        return false;\n      }\n      this.samples[i] = sample;\n    }\n    return true;\n  }\n\n  /** The tail after the samples, from the last of them to silence. */\n  fall() {\n    const last = this.samples[this.block - 1];\n    for (let i = 0; i < TAIL; i++) {\n      this.samples[this.block + i] = last * FALL[i];\n    }\n  }\n\n  /** From silence to the first of the samples, before position `at`, as far as that is still ahead. */\n  rise(at) {\n    const n = Math.min(TAIL, at - this.reach);\n    if (n <= 0) {\n      return;\n    }\n    const ramp = new Array(n); // holes are rare\n    for (let away = 1; away <= n; away++) {\n      ramp[n - away] = this.samples[0] * FALL[Math.floor((away * TAIL) / n) - 1];\n    }\n    this.store(at - n, ramp);\n  }\n\n  /** Puts samples at a position, in two parts where the buffer~ begins anew. */\n  store(at, samples) {\n    const frame = at % SPEC.ringFrames;\n    const room = SPEC.ringFrames - frame;\n    if (samples.length <= room) {\n      this.write(frame, samples);\n    } else {\n      this.write(frame, samples.slice(0, room));\n      this.write(0, samples.slice(room));\n    }\n  }\n}\n\n/**\n * What is sent: whole blocks of the mix with their seq, and z at the samples where it moved.\n *\n * Flow: count~ -> bridge.js -> Blocks -> say (udpsend), read (the buffer~ of the mix, and those of z). The\n * patch counts samples modulo SPEC.ringFrames and writes the mix and z at that count; here positions go on\n * for ever. A signal that begins anew, or whose count leaps, has a new block 0 at the next count; seq goes\n * on, far enough ahead for old answers not to be taken for new ones.\n */\n\nconst SEQ_LEAP = 4096; // blocks: more than a second, and more than SLOTS, at any rate\nconst NEVER = -2; // no block, nor the one before any\n\nclass Blocks {\n  /**\n   * @param {function(string, number, number): ArrayLike<number>|number|null} read of the buffer~ `mix`, `x`\n   *     or `y`, from a frame on, so many samples; null where it is not there\n   * @param {function(Array): void} say sends an OSC message: the address and its arguments, copied at once\n   */\n  constructor(read, say) {\n    this.read = read;\n    this.say = say;\n    this.isRunning = false;\n    this.firstSeq = SPEC.seqModulo - SEQ_LEAP; // so that the first one of all is 0\n    this.next = 0; // block that is sent next\n    this.z = null; // [x, y] as last told\n    this.toldAt = NEVER; // block for which it was\n    this.sizeFor(SPEC.usualRate);\n  }\n\n  /** Chooses the size of blocks for a sample rate in Hz: no more than 200 messages a second at usual ones. */\n  sizeFor(rate) {\n    this.block = rate > SPEC.usualRate ? SPEC.wideBlockSize : SPEC.blockSize;\n    this.message = new Array(2 + this.block).fill(0); // one for all: `say` copies it\n    this.message[0] = \"/bassnet/audio/in\";\n    this.stop();\n  }\n\n  /** The signal ends; where it goes on is a new beginning. */\n  stop() {\n    this.isRunning = false;\n  }\n\n  /**\n   * Follows the patch's count.\n   * @param {number} count of the newest sample, modulo SPEC.ringFrames\n   * @returns {number} samples since the last call; -1 where the signal begins anew, with block 0 here\n   */\n  follow(count) {\n    const step = (count - this.count + SPEC.ringFrames) % SPEC.ringFrames;\n    this.count = count;\n    if (this.isRunning && step <= SPEC.ringFrames / 2) {\n      this.now += step;\n      return step;\n    }\n    this.firstSeq = (this.seqOf(this.next) + SEQ_LEAP) % SPEC.seqModulo;\n    this.now = this.start = SPEC.ringFrames + count; // so that a ring before it is no negative position\n    this.next = 0;\n    this.toldAt = NEVER;\n    this.isRunning = true;\n    return -1;\n  }\n\n  /**\n   * Sends all blocks that are whole by now, at most half the buffer~ of them: the server conceals others.\n   * @param {function(number): void} sent is told each block\n   * @returns {boolean} false where a buffer~ is not there; then they wait\n   */\n  send(sent) {\n    const end = this.whole();\n    this.next = Math.max(this.next, end - Math.floor(SPEC.ringFrames / 2 / this.block));\n    while (this.next < end) {\n      const k = this.next;\n      const position = this.start + k * this.block;\n      if (!this.fill(position)) {\n        return false;\n      }\n      this.next += 1;\n      sent(k); // before it leaves: the answer may be here at once\n      this.tellZ(k, position);\n      this.message[1] = this.seqOf(k);\n      this.say(this.message);\n    }\n    return true;\n  }\n\n  /** Leaves out all blocks that are whole by now: nobody would hear them. */\n  skip() {\n    this.next = this.whole();\n  }\n\n  /** A new session knows no z: it is told before the next block. */\n  forgetZ() {\n    this.z = null;\n  }\n\n  /** How many blocks are whole by now. */\n  whole() {\n    return Math.floor((this.now - this.start) / this.block);\n  }\n\n  /** seq of block k. */\n  seqOf(k) {\n    return (this.firstSeq + k) % SPEC.seqModulo;\n  }\n\n  /** The newest block of those that were sent which has this seq, or a number below 0. */\n  indexOf(seq) {\n    const newest = this.next - 1;\n    return newest - ((this.seqOf(newest) - seq + 2 * SPEC.seqModulo) % SPEC.seqModulo);\n  }\n\n  /** Copies the block at a position into the message; false where the buffer~ is not there. */\n  fill(position) {\n    const frame = position % SPEC.ringFrames;\n    const n = Math.min(this.block, SPEC.ringFrames - frame);\n    return this.copy(frame, n, 2) && (n === this.block || this.copy(0, this.block - n, 2 + n));\n  }\n\n  /** Copies n samples of the mix to a place in the message; what is no number is silence. */\n  copy(frame, n, to) {\n    const samples = this.read(\"mix\", frame, n);\n    if (samples === null || (n > 1 && samples.length !== n)) {\n      return false;\n    }\n    for (let i = 0; i < n; i++) {\n      const sample = n === 1 ? firstOf(samples) : samples[i];\n      this.message[to + i] = Number.isFinite(sample) ? sample : 0;\n    }\n    return true;\n  }\n\n  /**\n   * Tells z where it moved since the last told place. Between two points the server goes straight: where z\n   * stood still meanwhile, the block before is told that first.\n   */\n  tellZ(k, position) {\n    const frame = position % SPEC.ringFrames;\n    const x = firstOf(this.read(\"x\", frame, 1));\n    const y = firstOf(this.read(\"y\", frame, 1));\n    if (!Number.isFinite(x) || !Number.isFinite(y)) {\n      return;\n    }\n    if (this.z === null) {\n      this.say([\"/bassnet/z\", x, y]);\n    } else if (x !== this.z[0] || y !== this.z[1]) {\n      if (k > 0 && this.toldAt < k - 1) {\n        this.say([\"/bassnet/z/at\", this.seqOf(k - 1), 0, this.z[0], this.z[1]]);\n      }\n      this.say([\"/bassnet/z/at\", this.seqOf(k), 0, x, y]);\n    } else {\n      return;\n    }\n    this.z = [x, y];\n    this.toldAt = k;\n  }\n}\n\n/** A single sample: Max's Buffer gives a number where one is asked for, not a list. */\nfunction firstOf(samples) {\n  return typeof samples === \"number\" || samples === null ? samples : samples[0];\n}\n\n/**\n * The session with the server: hello and heartbeat, the port of the answers, who answers, the state in words.\n *\n * Flow: bridge.js (time, messages) -> Session -> say (udpsend), listen (udpreceive). Pure: time comes in as\n * an argument, in milliseconds. udpsend cannot receive, so answers come to a port of their own, drawn by lot.\n * Another device may hold it, or hear it too: a welcome counts when its sender has answered a ping of ours,\n * because the server lets no two sessions share a port. What comes from the network is looked at before use.\n */\n\nconst TICK_MS = 250; // between two looks at the time, and between two hellos until the welcome\nconst HEARTBEAT_MS = 1000;\nconst SILENT_MS = 3000; // without a word of the server, after which it is gone\nconst NOTICE_MS = 5000; // that an error, or a missed block, stays on the state line\nconst WELCOME_TRIES = 8; // hellos without an answer, after which another port is drawn\nconst PORTS = [49152, 65535]; // those that nobody owns\nconst SPARE_MS = 30; // of the ring that is the network's and Max's, not the server's\nconst LEAST_DEADLINE_MS = 20; // one hop of a model\n\nclass Session {\n  /**\n   * @param {function(Array): void} say sends an OSC message: the address and its arguments\n   * @param {function(number): void} listen receives at a port\n   * @param {function(): void} opened is called when a new session is proven: it knows nothing of us\n   */\n  constructor(say, listen, opened) {\n    this.say = say;\n    this.listen = listen;\n    this.opened = opened;\n    this.host = SPEC.host;\n    this.port = SPEC.port;\n    this.name = `${SPEC.client}-${letters(6)}`;\n    this.stream = { rate: SPEC.usualRate, block: SPEC.blockSize, deadlineMs: LEAST_DEADLINE_MS };\n    this.model = \"\";\n    this.offset = 0; // samples by which the bass trails the mix, as the server says\n    this.noticeUntil = this.statusAt = -Infinity;\n    this.notice = this.status = this.reason = \"\";\n    this.forget();\n  }\n\n  /** No session, nobody who answers. */\n  forget() {\n    this.token = this.candidate = this.challenge = null;\n    this.isSettled = false; // the stream of the newest hello is the one that was welcomed\n    this.isPatient = false; // nobody has answered for long: a hello each second is enough\n    this.nTries = 0; // hellos since somebody answered\n    this.helloAt = -Infinity;\n    this.status = \"\";\n  }\n\n  /** Begins: at a new port, with a hello at once. */\n  begin(now) {\n    this.forget();\n    this.tickedAt = this.heardAt = now;\n    this.drawPort();\n    this.greet(now);\n  }\n\n  /** Ends it. */\n  bye() {\n    this.say([\"/bassnet/bye\"]);\n    this.forget();\n  }\n\n  /** Whether blocks of this stream are welcome. */\n  get isOpen() {\n    return this.token !== null && this.isSettled;\n  }\n\n  /** The stream is another one now; the next tick tells the server, however often a dial moves until then. */\n  change(rate, block, ringMs) {\n    const deadlineMs = Math.max(LEAST_DEADLINE_MS, ringMs - SPARE_MS);\n    this.isSettled = this.isSettled && rate === this.stream.rate && block === this.stream.block;\n    this.isCurrent = this.isCurrent && this.isSettled && deadlineMs === this.stream.deadlineMs;\n    this.stream = { rate, block, deadlineMs };\n  }\n\n  /** Looks at the time, every TICK_MS: hello, heartbeat, and whether the server is still there. */\n  tick(now) {\n    if (now - this.tickedAt > HEARTBEAT_MS) {\n      this.heardAt = now; // Max stood still, and has yet to read what came meanwhile\n    }\n    this.tickedAt = now;\n    if (this.token !== null && now - this.heardAt > SILENT_MS) {\n      this.forget();\n      this.isPatient = true;\n      this.helloAt = now; // the last one was not answered\n    }\n    const isUrgent = !this.isCurrent || (this.token === null && !this.isPatient);\n    if (isUrgent || now - this.helloAt > HEARTBEAT_MS - TICK_MS / 2) {\n      this.greet(now);\n    }\n  }\n\n  /** Says hello; the answers go to another port where none have come for long. */\n  greet(now) {\n    if (this.token === null && this.nTries >= WELCOME_TRIES) {\n      this.isPatient = true;\n      this.drawPort();\n    }\n    this.nTries += 1;\n    this.helloAt = now;\n    this.isCurrent = true;\n    this.say(this.hello());\n  }\n\n  /** The arguments of hello, padded: the server's welcome may not be longer than it. */\n  hello() {\n    const { rate, block, deadlineMs } = this.stream;\n    const words = [\"/bassnet/hello\", this.name, this.replyPort, rate, block, \"f\", \"deadline_ms\", deadlineMs];\n    words.push(\"latency_target_ms\", SPEC.latencyTargetMs, \"pad\");\n    const n = 4 * Math.ceil((words.length + 2) / 4) + words.reduce((sum, word) => sum + oscBytes(word), 0);\n    return [...words, \".\".repeat(Math.max(0, SPEC.helloBytes - n - 4))];\n  }\n\n  /** Receives at another port. */\n  drawPort() {\n    const before = this.replyPort;\n    while (this.replyPort === before) {\n      this.replyPort = PORTS[0] + Math.floor(Math.random() * (PORTS[1] - PORTS[0] + 1));\n    }\n    this.nTries = 0;\n    this.listen(this.replyPort);\n  }\n\n  /** Takes the server's word about the session; `words` are a message's arguments. */\n  heed(address, words, now) {\n    if (address === \"/bassnet/welcome\") {\n      this.heedWelcome(words, now);\n    } else if (address === \"/bassnet/pong\") {\n      this.heedPong(words[0], now);\n    } else if (address === \"/bassnet/status\") {\n      this.status = String(words[0]);\n      this.reason = String(words[1]);\n      this.statusAt = now;\n      this.nTries = this.status === \"loading\" ? 0 : this.nTries; // said to us, then: the port is ours\n    } else if (address === \"/bassnet/model\") {\n      this.model = String(words[0]);\n    } else if (address === \"/bassnet/latency\") {\n      this.offset = words[0];\n    } else if (address === \"/bassnet/error\") {\n      this.heedError(String(words[0]), String(words[1]), now);\n    }\n  }\n\n  heedWelcome(words, now) {\n    const token = words[1];\n    if (!Number.isInteger(token)) {\n      return;\n    }\n    if (token === this.token) {\n      this.heardAt = now;\n      this.offset = words[2];\n      this.isSettled = this.isSettled || this.isCurrent;\n      return;\n    }\n    if (token !== this.candidate) {\n      this.candidate = token;\n      this.challenge = Math.floor(Math.random() * 2 ** 31);\n    }\n    this.candidateOffset = words[2];\n    this.candidateModel = String(words[3]);\n    this.say([\"/bassnet/ping\", this.challenge]);\n  }\n\n  heedPong(n, now) {\n    if (this.candidate === null || n !== this.challenge) {\n      return;\n    }\n    this.token = this.candidate;\n    this.candidate = null;\n    this.model = this.candidateModel;\n    this.offset = this.candidateOffset;\n    this.heardAt = now;\n    this.isSettled = this.isCurrent;\n    this.nTries = 0;\n    this.say([\"/bassnet/ping\", this.token]);\n    this.opened();\n  }\n\n  heedError(code, text, now) {\n    if (code === \"no_session\" && now - this.helloAt > TICK_MS) {\n      this.greet(now);\n    }\n    const isOurs = code !== \"hello\" || !this.isOpen; // hellos of others may be answered here\n    if (code === \"no_session\" || code === \"address\" || !isOurs) {\n      return; // an older server does not know every address\n    }\n    if (code === \"hello\" && text.startsWith(\"reply_port\")) {\n      this.drawPort();\n      this.isCurrent = false; // the next tick says hello\n      return;\n    }\n    this.nTries = code === \"hello\" ? 0 : this.nTries;\n    this.notice = `refused ${code}: ${text}`;\n    this.noticeUntil = now + NOTICE_MS;\n  }\n\n  /**\n   * The state in words.\n   * @param {{heard: number, missed: number, missedAt: number}} counts of blocks, and when one was missed last\n   */\n  words(counts, now) {\n    if (now < this.noticeUntil) {\n      return this.notice;\n    }\n    const isFresh = now - this.statusAt < SILENT_MS;\n    if (isFresh && this.status === \"loading\") {\n      return `loading: ${this.reason}`;\n    }\n    if (this.token === null) {\n      return `offline: no server at ${this.host}:${this.port}`;\n    }\n    if (isFresh && this.status === \"overloaded\") {\n      return `overloaded: ${this.reason}`;\n    }\n    if (isFresh && this.status === \"stopping\") {\n      return \"stopping\";\n    }\n    if (now - counts.missedAt < NOTICE_MS) {\n      return `late: the ring is short, ${counts.missed} blocks missed; raise Ring`;\n    }\n    const { missed, heard } = counts;\n    const told = this.untoldMs > 0 ? `${this.untoldMs} ms later than told` : `${missed} late of ${heard}`;\n    return `ready: ${this.model}, ${told}`;\n  }\n\n  /** By how many ms the model is later than what was asked for, and told to Live. */\n  get untoldMs() {\n    const { rate } = this.stream;\n    return Math.ceil((1000 * (this.offset - Math.round((SPEC.latencyTargetMs * rate) / 1000))) / rate);\n  }\n}\n\n/** Bytes that a word takes in an OSC message, without its type tag. */\nfunction oscBytes(word) {\n  return typeof word === \"string\" ? 4 * Math.floor(word.length / 4 + 1) : 4;\n}\n\n/** So many random letters. */\nfunction letters(n) {\n  return Array.from({ length: n }, () => String.fromCharCode(97 + Math.floor(Math.random() * 26))).join(\"\");\n}\n\n/**\n * The bridge as a whole: what was chosen, what is said and shown, and whose turn it is.\n *\n * Flow: bassnet.js -> Bridge -> Session, Blocks, Ring, Notes -> outlets and buffers. All of it runs in Max's\n * low-priority thread: after a stall the messages come in a burst. Nothing is printed, and nothing is written\n * into parameters, so that there is nothing to undo.\n */\n\nconst SLOW_TICKS = 4; // ticks between two looks for what may be slow: a second\n\nclass Bridge {\n  constructor() {\n    const send = (words) => outlet(OSC, words);\n    this.buffers = new Buffers();\n    this.blocks = new Blocks((which, frame, n) => this.buffers.read(which, frame, n), send);\n    this.ring = new Ring((frame, samples) => this.buffers.write(\"bass\", frame, samples));\n    this.session = new Session(\n      send,\n      (to) => outlet(LISTEN, \"port\", to),\n      () => this.introduce(),\n    );\n    this.expect = (k) => this.ring.expect(k);\n    this.task = new Task(() => this.tick(), this);\n    this.task.interval = TICK_MS;\n    this.isStarted = this.isPlaying = false;\n    this.isEnabled = this.isSynced = true;\n    this.rate = SPEC.usualRate;\n    this.ringMs = SPEC.ringMs;\n    this.choices = new Map(); // by OSC address\n    this.menu = new Menu((...words) => outlet(MODELS, words));\n    this.notes = new Notes((...words) => outlet(NOTE, words));\n    this.said = []; // by outlet, so that nothing is said twice\n    this.counts = { heard: 0, missed: 0, missedAt: -Infinity };\n    this.nTicks = 0;\n  }\n\n  /** All that was stored has been sent: begins. */\n  start() {\n    if (!this.isStarted) {\n      this.isStarted = true;\n      outlet(OSC, \"maxpacketsize\", MAX_PACKET);\n      this.tune();\n      this.run();\n    }\n  }\n\n  /** Switches it on or off. */\n  enable(isEnabled) {\n    if (isEnabled === this.isEnabled) {\n      return;\n    }\n    if (this.isRunning) {\n      this.end();\n    }\n    this.isEnabled = isEnabled;\n    this.run();\n  }\n\n  /** Begins anew, if it is switched on. */\n  run() {\n    if (this.isRunning) {\n      outlet(OSC, \"host\", this.session.host);\n      outlet(OSC, \"port\", this.session.port);\n      this.attach();\n      this.session.begin(Date.now());\n      this.task.cancel();\n      this.task.repeat();\n    }\n    this.show();\n  }\n\n  /** Says bye and is silent. */\n  end() {\n    this.task.cancel();\n    this.session.bye();\n    this.notes.rest();\n    this.blocks.stop();\n    this.ring.begin(SPEC.ringFrames, this.blocks.block, this.delay);\n  }\n\n  /** Whether it was begun and is not switched off. */\n  get isRunning() {\n    return this.isStarted && this.isEnabled;\n  }\n\n  /** Samples from a block's position to where it is heard. */\n  get delay() {\n    const wanted = Math.round((this.ringMs * this.rate) / 1000);\n    return Math.min(Math.max(wanted, this.blocks.block), SPEC.ringFrames / 2);\n  }\n\n  /** Another server, where it is one: a bye to the one before. */\n  move(host, port) {\n    if (host === this.session.host && port === this.session.port) {\n      return;\n    }\n    if (this.isRunning) {\n      this.session.bye();\n      this.notes.rest();\n    }\n    Object.assign(this.session, { host, port });\n    this.run();\n  }\n\n  /** The rate or the ring changed: so do the delay, the latency that is told, and the hello. */\n  tune() {\n    const { block, now } = this.blocks;\n    this.session.change(this.rate, block, this.ringMs);\n    if (!this.isStarted) {\n      return;\n    }\n    const total = this.delay + Math.round((SPEC.latencyTargetMs * this.rate) / 1000);\n    this.ring.delayBy(this.delay, now || SPEC.ringFrames);\n    this.tell(RING, SPEC.ringFrames - this.delay);\n    this.tell(TOTAL, total);\n    this.tell(TOLD, \"set\", `${((1000 * total) / this.rate).toFixed(1)} ms, ${total} samples`);\n  }\n\n  /** The sample rate in Hz: where it is another one, the stream begins anew. */\n  setRate(rate) {\n    if (rate > 0 && rate !== this.rate) {\n      this.rate = rate;\n      this.blocks.sizeFor(rate);\n      this.tune();\n    }\n  }\n\n  /** How late the bass is played, in ms, so that its answers are there. */\n  setRing(ms) {\n    if (ms > 0 && ms !== this.ringMs) {\n      this.ringMs = ms;\n      this.tune();\n    }\n  }\n\n  /** The transport: where it begins, so does the stream. A loop or a leap goes on. */\n  play(isPlaying) {\n    if (isPlaying && !this.isPlaying && this.isSynced) {\n      this.say(\"/bassnet/reset\");\n    }\n    this.isPlaying = isPlaying;\n  }\n\n  /** Remembers what was chosen last at an OSC address, and says it. */\n  choose(address, value) {\n    if (value !== undefined && value !== \"\" && this.choices.get(address) !== value) {\n      this.choices.set(address, value);\n      this.say(address, value);\n    }\n  }\n\n  /** The count of the newest sample: sends what is whole, clears what was heard. */\n  clock(count) {\n    if (!this.isRunning || this.buffers.missing) {\n      return;\n    }\n    const step = this.blocks.follow(count);\n    if (step < 0) {\n      this.ring.begin(this.blocks.start, this.blocks.block, this.delay);\n      this.counts.missedAt = -Infinity;\n    } else if (this.ring.advance(this.blocks.now, step) > 0) {\n      this.counts.missedAt = Date.now();\n    }\n    if (!this.session.isOpen) {\n      this.blocks.skip();\n    } else if (!this.blocks.send(this.expect)) {\n      this.attach();\n    }\n  }\n\n  /** Every TICK_MS. */\n  tick() {\n    const now = Date.now();\n    this.session.tick(now);\n    this.nTicks += 1;\n    if (this.nTicks % SLOW_TICKS === 0) {\n      this.counts.heard = this.ring.nHeard;\n      if (this.buffers.missing) {\n        this.attach();\n      }\n    }\n    this.counts.missed = this.ring.nMissed;\n    if (this.session.token === null) {\n      this.notes.rest();\n    }\n    this.show();\n  }\n\n  /** Looks for the buffers; their samples are another beginning. */\n  attach() {\n    this.blocks.stop();\n    this.buffers.find(jsarguments);\n  }\n\n  /** Tells a new session what it has to know. */\n  introduce() {\n    this.choices.forEach((value, address) => outlet(OSC, address, value));\n    outlet(OSC, \"/bassnet/subscribe\", \"notes\", 1);\n    outlet(OSC, \"/bassnet/models\");\n    this.blocks.forgetZ();\n    this.notes.rest();\n  }\n\n  /** Sends it where there is a session; to others it is told at their beginning. */\n  say(...words) {\n    if (this.session.token !== null) {\n      outlet(OSC, words);\n    }\n  }\n\n  /** A message of the server: its address, and its arguments as they came. */\n  heed(address, words) {\n    const now = Date.now();\n    if (!this.isRunning) {\n      return;\n    }\n    if (address === \"/bassnet/audio/out\") {\n      if (!this.buffers.missing && this.ring.put(this.blocks.indexOf(words[0]), words)) {\n        this.session.heardAt = now;\n      }\n    } else if (address === \"/bassnet/note/on\" || address === \"/bassnet/note/off\") {\n      this.notes.play(words[0], address === \"/bassnet/note/on\" ? words[1] : 0);\n    } else if (address === \"/bassnet/models\") {\n      this.menu.fill(Array.from(words, String), this.choices.get(\"/bassnet/model\"));\n    } else {\n      this.session.heed(address, words, now);\n      this.show();\n    }\n  }\n\n  /** The state line. */\n  show() {\n    if (!this.isStarted) {\n      return;\n    }\n    const { missing } = this.buffers;\n    const state = missing ? `no buffer ${missing} yet` : this.session.words(this.counts, Date.now());\n    this.tell(STATE, \"set\", this.isEnabled ? state : \"off\");\n  }\n\n  /** Says something at an outlet, unless it is what was said there last. */\n  tell(to, ...words) {\n    const said = JSON.stringify(words);\n    if (this.said[to] !== said) {\n      this.said[to] = said;\n      outlet(to, ...words);\n    }\n  }\n}\n\n/**\n * Max's side of the bridge: its buffers, its notes, and the functions that Max calls, a message each.\n *\n * `v8 NAME MIX X Y BASS`, the names of four buffer~ of SPEC.ringFrames samples. Flow: Max -> Bridge.\n * Messages that say what is so already do nothing; those of the server come as their OSC address.\n */\n\ninlets = 1;\noutlets = 8;\n\nconst [OSC, LISTEN, STATE, TOLD, TOTAL, RING, MODELS, NOTE] = [0, 1, 2, 3, 4, 5, 6, 7]; // outlets\nconst MAX_PACKET = 9000; // bytes that udpsend may send; less than macOS does\nconst BUFFERS = [\"mix\", \"x\", \"y\", \"bass\"]; // in the order in which jsarguments names them\n\n/** The four buffer~. Max may not have made them yet, or in another size. */\nclass Buffers {\n  constructor() {\n    this.missing = \"any\"; // name of one that is not there; \"\" when all are\n    this.found = {};\n  }\n\n  /** Finds them by their names, from 1 on. */\n  find(names) {\n    for (const [i, which] of BUFFERS.entries()) {\n      const buffer = new Buffer(names[i + 1]);\n      const n = buffer.framecount();\n      if (n > 0 && n !== SPEC.ringFrames) {\n        buffer.send(\"sizeinsamps\", SPEC.ringFrames);\n      }\n      this.found[which] = buffer;\n      this.missing = buffer.framecount() === SPEC.ringFrames ? \"\" : String(names[i + 1]);\n      if (this.missing) {\n        return;\n      }\n    }\n  }\n\n  /** n samples from a frame on: a list, or a number where n is 1; null where they are not there any more. */\n  read(which, frame, n) {\n    const samples = this.found[which].peek(1, frame, n);\n    return samples === undefined ? null : samples;\n  }\n\n  /** Writes a list of samples from a frame on. */\n  write(which, frame, samples) {\n    if (!this.missing) {\n      this.found[which].poke(1, frame, samples);\n    }\n  }\n}\n\n/** The notes of MIDI: each that goes on goes off, also where the server does not come to say so. */\nclass Notes {\n  /** @param {function(number, number, number): void} tell takes link, pitch, velocity */\n  constructor(tell) {\n    this.tell = tell;\n    this.link = 0; // number of the devices that play them\n    this.sounding = new Set(); // pitches\n  }\n\n  /** At once: its sound comes a little later, and MIDI is late already. Velocity 0 ends it. */\n  play(pitch, velocity) {\n    if (!Number.isInteger(pitch) || !Number.isInteger(velocity)) {\n      return;\n    }\n    if (velocity > 0 || this.sounding.has(pitch)) {\n      this.tell(this.link, pitch, velocity);\n    }\n    this.sounding[velocity > 0 ? \"add\" : \"delete\"](pitch);\n  }\n\n  /** Ends all that sound. */\n  rest() {\n    this.sounding.forEach((pitch) => this.tell(this.link, pitch, 0));\n    this.sounding.clear();\n  }\n\n  /** Others play them from now on. */\n  linkTo(n) {\n    this.rest();\n    this.link = n;\n  }\n}\n\n/** The menu of models. It counts its items, so where these change, the one that was chosen is shown again. */\nclass Menu {\n  /** @param {function(...string): void} tell takes a message to the menu */\n  constructor(tell) {\n    this.tell = tell;\n    this.names = \"\";\n  }\n\n  /** Its items, if they are others than before. */\n  fill(names, chosen) {\n    if (this.names !== String(names)) {\n      this.names = String(names);\n      this.tell(\"_parameter_range\", ...names);\n      if (names.includes(chosen)) {\n        this.tell(\"setsymbol\", chosen);\n      }\n    }\n  }\n}\n\nconst bridge = new Bridge();\n\nfunction start() {\n  bridge.start();\n}\nfunction clock(count) {\n  bridge.clock(count);\n}\nfunction dsp() {\n  bridge.blocks.stop();\n}\nfunction rate(hz) {\n  bridge.setRate(Math.round(hz));\n}\nfunction ring(ms) {\n  bridge.setRing(ms);\n}\nfunction playing(isOn) {\n  bridge.play(Boolean(isOn));\n}\nfunction sync(isOn) {\n  bridge.isSynced = Boolean(isOn);\n}\nfunction enabled(isOn) {\n  bridge.enable(Boolean(isOn));\n}\nfunction param(name, value) {\n  if (SPEC.params.includes(name)) {\n    bridge.choose(`/bassnet/param/${name}`, value);\n  }\n}\nfunction model(name) {\n  bridge.choose(\"/bassnet/model\", name);\n}\nfunction link(n) {\n  bridge.notes.linkTo(n);\n}\nfunction host(name) {\n  bridge.move(String(name), bridge.session.port);\n}\nfunction port(n) {\n  if (Number.isInteger(n) && n > 0 && n < 65536) {\n    bridge.move(bridge.session.host, n);\n  }\n}\nfunction anything() {\n  bridge.heed(messagename, arguments);\n}\nfunction notifydeleted() {\n  bridge.enable(false);\n}\n"
+						"autowatch": 0,
+						"text": "const SPEC = {\"client\": \"max\", \"host\": \"127.0.0.1\", \"port\": 7770, \"helloBytes\": 256, \"seqModulo\": 16777216, \"usualRate\": 48000, \"blockSize\": 240, \"wideBlockSize\": 480, \"ringFrames\": 131072, \"ringMs\": 70, \"latencyTargetMs\": 60, \"params\": [\"gain\", \"timbre\", \"octave\", \"tuning\", \"gate\"], \"models\": [\"a1-live\", \"a2-live\", \"a3-live\", \"a4-live\", \"groove-live\"], \"spareModels\": [\"own 1\", \"own 2\", \"own 3\", \"own 4\", \"own 5\", \"own 6\", \"own 7\", \"own 8\"]};\n\n/**\n * The ring that the bass is played from: where answers are put, how a hole sounds, what came too late.\n *\n * Flow: bridge.js -> Ring -> write -> the buffer~ that index~ reads. Positions are samples of the running\n * count, never wrapped; the buffer~ holds the newest SPEC.ringFrames of them. Block k lies at\n * start + k * block, both in the mix and here, and is heard `delay` samples later. Whatever order the answers\n * come in, the ring holds the same samples in the end: a neighbour overwrites what stood in for it.\n */\n\nconst TAIL = 64; // samples within which the sound dies away into a hole, and comes back out of it\nconst SLOTS = 1024; // blocks that are remembered: more than the buffer~ holds of the smallest\nconst PIECE = 1024; // samples that are cleared at a time; ringFrames is a multiple of it\nconst SILENCE = new Array(PIECE).fill(0);\nconst FALL = Array.from({ length: TAIL }, (_, i) => 0.5 + 0.5 * Math.cos((Math.PI * (i + 1)) / (TAIL + 1)));\n\nclass Ring {\n  /** @param {function(number, number[]): void} write puts samples into the buffer~ from a frame of it on */\n  constructor(write) {\n    this.write = write;\n    this.sent = new Float64Array(SLOTS); // which block a slot stands for, of those that were sent ...\n    this.came = new Float64Array(SLOTS); // ... and of those that were answered in time\n    this.samples = []; // of the block that is being put, its tail after it\n    this.begin(SPEC.ringFrames, SPEC.blockSize, 0);\n  }\n\n  /**\n   * A new count of blocks: forgets the old one and clears the buffer~.\n   * @param {number} start position of block 0\n   * @param {number} block samples of a block\n   * @param {number} delay samples from a block's position to where it is heard, at most half the buffer~\n   */\n  begin(start, block, delay) {\n    this.start = start;\n    this.block = block;\n    this.sent.fill(-1);\n    this.came.fill(-1);\n    this.end = 0; // one more than the newest block that was sent\n    this.nextHeard = 0; // block whose beginning is heard next\n    this.nHeard = 0; // blocks that were sent and have been heard by now ...\n    this.nMissed = 0; // ... as a hole\n    this.samples = new Array(block + TAIL).fill(0);\n    this.delayBy(delay, start);\n    this.cleared = Math.floor((start - delay) / PIECE) * PIECE; // silent before this position\n    for (let frame = 0; frame < SPEC.ringFrames; frame += PIECE) {\n      this.write(frame, SILENCE);\n    }\n  }\n\n  /**\n   * Changes the delay. What is ahead stays where it is.\n   * @param {number} delay samples\n   * @param {number} now position of the newest sample of the mix\n   */\n  delayBy(delay, now) {\n    this.delay = delay;\n    this.reach = now - delay; // blocks that begin before it come too late\n  }\n\n  /** Block k was sent: its answer is wanted. */\n  expect(k) {\n    this.sent[k % SLOTS] = k;\n    this.end = k + 1;\n  }\n\n  /**\n   * The sound has come to a position: counts what was missed, clears what has been heard.\n   * @param {number} now position of the newest sample of the mix\n   * @param {number} step samples since the last call: so much further it may be until the next one\n   * @returns {number} blocks missed since the last call\n   */\n  advance(now, step) {\n    const head = now - this.delay;\n    this.reach = head + Math.min(step, this.block);\n    while (this.cleared + PIECE <= head) {\n      this.write(this.cleared % SPEC.ringFrames, SILENCE);\n      this.cleared += PIECE;\n    }\n    const before = this.nMissed;\n    for (; this.nextHeard < this.end && this.at(this.nextHeard) < head; this.nextHeard++) {\n      const wasSent = this.sent[this.nextHeard % SLOTS] === this.nextHeard;\n      this.nHeard += wasSent;\n      this.nMissed += wasSent && !this.has(this.nextHeard);\n    }\n    return this.nMissed - before;\n  }\n\n  /**\n   * Puts the answer to block k into its place, if it was sent, is new and nothing of it has been heard.\n   * @param {number} k\n   * @param {ArrayLike<number>} message seq, then the samples\n   * @returns {boolean} whether it was taken\n   */\n  put(k, message) {\n    const at = this.at(k);\n    if (!(k >= 0) || this.sent[k % SLOTS] !== k || this.has(k) || at < this.reach) {\n      return false;\n    }\n    if (message.length !== this.block + 1 || !this.copy(message)) {\n      return false;\n    }\n    this.came[k % SLOTS] = k;\n    if (!this.has(k - 1)) {\n      this.rise(at);\n    }\n    if (this.has(k + 1)) {\n      this.store(at, this.samples.slice(0, this.block));\n    } else {\n      this.fall();\n      this.store(at, this.samples);\n    }\n    return true;\n  }\n\n  /** Where block k begins. */\n  at(k) {\n    return this.start + k * this.block;\n  }\n\n  /** Whether block k was answered in time. */\n  has(k) {\n    return k >= 0 && this.came[k % SLOTS] === k;\n  }\n\n  /** Copies the samples; false where one is no number: nothing but sound may reach a loudspeaker. */\n  copy(message) {\n    for (let i = 0; i < this.block; i++) {\n      const sample = message[i + 1];\n      if (!Number.isFinite(sample)) {\n        return false;\n      }\n      this.samples[i] = sample;\n    }\n    return true;\n  }\n\n  /** The tail after the samples, from the last of them to silence. */\n  fall() {\n    const last = this.samples[this.block - 1];\n    for (let i = 0; i < TAIL; i++) {\n      this.samples[this.block + i] = last * FALL[i];\n    }\n  }\n\n  /** From silence to the first of the samples, before position `at`, as far as that is still ahead. */\n  rise(at) {\n    const n = Math.min(TAIL, at - this.reach);\n    if (n <= 0) {\n      return;\n    }\n    const ramp = new Array(n); // holes are rare\n    for (let away = 1; away <= n; away++) {\n      ramp[n - away] = this.samples[0] * FALL[Math.floor((away * TAIL) / n) - 1];\n    }\n    this.store(at - n, ramp);\n  }\n\n  /** Puts samples at a position, in two parts where the buffer~ begins anew. */\n  store(at, samples) {\n    const frame = at % SPEC.ringFrames;\n    const room = SPEC.ringFrames - frame;\n    if (samples.length <= room) {\n      this.write(frame, samples);\n    } else {\n      this.write(frame, samples.slice(0, room));\n      this.write(0, samples.slice(room));\n    }\n  }\n}\n\n/**\n * What is sent: whole blocks of the mix with their seq, and z at the samples where it moved.\n *\n * Flow: count~ -> bridge.js -> Blocks -> say (udpsend), read (the buffer~ of the mix, and those of z). The\n * patch counts samples modulo SPEC.ringFrames and writes the mix and z at that count; here positions go on\n * for ever. A signal that begins anew, or whose count leaps, has a new block 0 at the next count; seq goes\n * on, far enough ahead for old answers not to be taken for new ones.\n */\n\nconst OLDEST = 1 << 14; // samples that a count may be behind the newest one\nconst SEQ_LEAP = 4096; // blocks: more than a second, and more than SLOTS, at any rate\nconst NEVER = -2; // no block, nor the one before any\n\nclass Blocks {\n  /**\n   * @param {function(string, number, number): ArrayLike<number>|number|null} read of the buffer~ `mix`, `x`\n   *     or `y`, from a frame on, so many samples; null where it is not there\n   * @param {function(Array): void} say sends an OSC message: the address and its arguments, copied at once\n   */\n  constructor(read, say) {\n    this.read = read;\n    this.say = say;\n    this.isRunning = false;\n    this.firstSeq = SPEC.seqModulo - SEQ_LEAP; // so that the first one of all is 0\n    this.next = 0; // block that is sent next\n    this.z = null; // [x, y] as last told\n    this.toldAt = NEVER; // block for which it was\n    this.sizeFor(SPEC.usualRate);\n  }\n\n  /** Chooses the size of blocks for a sample rate in Hz: no more than 200 messages a second at usual ones. */\n  sizeFor(rate) {\n    this.block = rate > SPEC.usualRate ? SPEC.wideBlockSize : SPEC.blockSize;\n    this.message = new Array(2 + this.block).fill(0); // one for all: `say` copies it\n    this.message[0] = \"/bassnet/audio/in\";\n    this.stop();\n  }\n\n  /** The signal ends; where it goes on is a new beginning. */\n  stop() {\n    this.isRunning = false;\n  }\n\n  /**\n   * Follows the patch's count.\n   * @param {number} count of the newest sample, modulo SPEC.ringFrames\n   * @returns {number} samples since the last call; -1 where the signal begins anew, with block 0 here\n   */\n  follow(count) {\n    const step = (count - this.count + SPEC.ringFrames) % SPEC.ringFrames;\n    if (this.isRunning && step >= SPEC.ringFrames - OLDEST) {\n      return 0; // Max gives out what waited in another order; a signal that begins anew says so with dsp\n    }\n    this.count = count;\n    if (this.isRunning && step <= SPEC.ringFrames / 2) {\n      this.now += step;\n      return step;\n    }\n    this.firstSeq = (this.seqOf(this.next) + SEQ_LEAP) % SPEC.seqModulo;\n    this.now = this.start = SPEC.ringFrames + count; // so that a ring before it is no negative position\n    this.next = 0;\n    this.toldAt = NEVER;\n    this.isRunning = true;\n    return -1;\n  }\n\n  /**\n   * Sends all blocks that are whole by now, at most half the buffer~ of them: the server conceals others.\n   * @param {function(number): void} sent is told each block\n   * @returns {boolean} false where a buffer~ is not there; then they wait\n   */\n  send(sent) {\n    const end = this.whole();\n    this.next = Math.max(this.next, end - Math.floor(SPEC.ringFrames / 2 / this.block));\n    while (this.next < end) {\n      const k = this.next;\n      const position = this.start + k * this.block;\n      if (!this.fill(position)) {\n        return false;\n      }\n      this.next += 1;\n      sent(k); // before it leaves: the answer may be here at once\n      this.tellZ(k, position);\n      this.message[1] = this.seqOf(k);\n      this.say(this.message);\n    }\n    return true;\n  }\n\n  /** Leaves out all blocks that are whole by now: nobody would hear them. */\n  skip() {\n    this.next = this.whole();\n  }\n\n  /** A new session knows no z: it is told before the next block. */\n  forgetZ() {\n    this.z = null;\n  }\n\n  /** How many blocks are whole by now. */\n  whole() {\n    return Math.floor((this.now - this.start) / this.block);\n  }\n\n  /** seq of block k. */\n  seqOf(k) {\n    return (this.firstSeq + k) % SPEC.seqModulo;\n  }\n\n  /** The newest block of those that were sent which has this seq, or a number below 0. */\n  indexOf(seq) {\n    const newest = this.next - 1;\n    return newest - ((this.seqOf(newest) - seq + 2 * SPEC.seqModulo) % SPEC.seqModulo);\n  }\n\n  /** Copies the block at a position into the message; false where the buffer~ is not there. */\n  fill(position) {\n    const frame = position % SPEC.ringFrames;\n    const n = Math.min(this.block, SPEC.ringFrames - frame);\n    return this.copy(frame, n, 2) && (n === this.block || this.copy(0, this.block - n, 2 + n));\n  }\n\n  /** Copies n samples of the mix to a place in the message; what is no number is silence. */\n  copy(frame, n, to) {\n    const samples = this.read(\"mix\", frame, n);\n    if (samples === null || (n > 1 && samples.length !== n)) {\n      return false;\n    }\n    for (let i = 0; i < n; i++) {\n      const sample = n === 1 ? firstOf(samples) : samples[i];\n      this.message[to + i] = Number.isFinite(sample) ? sample : 0;\n    }\n    return true;\n  }\n\n  /**\n   * Tells z where it moved since the last told place. Between two points the server goes straight: where z\n   * stood still meanwhile, the block before is told that first.\n   */\n  tellZ(k, position) {\n    const frame = position % SPEC.ringFrames;\n    const x = firstOf(this.read(\"x\", frame, 1));\n    const y = firstOf(this.read(\"y\", frame, 1));\n    if (!Number.isFinite(x) || !Number.isFinite(y)) {\n      return;\n    }\n    if (this.z === null) {\n      this.say([\"/bassnet/z\", x, y]);\n    } else if (x !== this.z[0] || y !== this.z[1]) {\n      if (k > 0 && this.toldAt < k - 1) {\n        this.say([\"/bassnet/z/at\", this.seqOf(k - 1), 0, this.z[0], this.z[1]]);\n      }\n      this.say([\"/bassnet/z/at\", this.seqOf(k), 0, x, y]);\n    } else {\n      return;\n    }\n    this.z = [x, y];\n    this.toldAt = k;\n  }\n}\n\n/** A single sample: Max's Buffer gives a number where one is asked for, not a list. */\nfunction firstOf(samples) {\n  return typeof samples === \"number\" || samples === null ? samples : samples[0];\n}\n\n/**\n * The session with the server: hello and heartbeat, the port of the answers, who answers, the state in words.\n *\n * Flow: bridge.js (time, messages) -> Session -> say (udpsend), listen (udpreceive). Pure: time comes in as\n * an argument, in milliseconds. udpsend cannot receive, so answers come to a port of their own, drawn by lot.\n * Another device may hold it, or hear it too: a welcome counts when its sender has answered a ping of ours,\n * because the server lets no two sessions share a port. What comes from the network is looked at before use.\n */\n\nconst TICK_MS = 250; // between two looks at the time, and between two hellos until the welcome\nconst HEARTBEAT_MS = 1000;\nconst SILENT_MS = 3000; // without a word of the server, after which it is gone\nconst NOTICE_MS = 5000; // that an error, or a missed block, stays on the state line\nconst WELCOME_TRIES = 8; // hellos without an answer, after which another port is drawn\nconst PORTS = [49152, 65535]; // those that nobody owns\nconst SPARE_MS = 30; // of the ring that is the network's and Max's, not the server's\nconst LEAST_DEADLINE_MS = 20; // one hop of a model\n\nclass Session {\n  /**\n   * @param {function(Array): void} say sends an OSC message: the address and its arguments\n   * @param {function(number): void} listen receives at a port\n   * @param {function(): void} opened is called when a new session is proven: it knows nothing of us\n   */\n  constructor(say, listen, opened) {\n    this.say = say;\n    this.listen = listen;\n    this.opened = opened;\n    this.host = SPEC.host;\n    this.port = SPEC.port;\n    this.name = `${SPEC.client}-${letters(6)}`;\n    this.stream = { rate: SPEC.usualRate, block: SPEC.blockSize, deadlineMs: LEAST_DEADLINE_MS };\n    this.model = \"\";\n    this.offset = 0; // samples by which the bass trails the mix, as the server says\n    this.noticeUntil = this.statusAt = -Infinity;\n    this.notice = this.status = this.reason = \"\";\n    this.forget();\n  }\n\n  /** No session, nobody who answers. */\n  forget() {\n    this.token = this.candidate = this.challenge = null;\n    this.isSettled = false; // the stream of the newest hello is the one that was welcomed\n    this.isPatient = false; // nobody has answered for long: a hello each second is enough\n    this.nTries = 0; // hellos since somebody answered\n    this.helloAt = -Infinity;\n    this.status = \"\";\n  }\n\n  /** Begins: at a new port, with a hello at once. */\n  begin(now) {\n    this.forget();\n    this.tickedAt = this.heardAt = now;\n    this.drawPort();\n    this.greet(now);\n  }\n\n  /** Ends it. */\n  bye() {\n    this.say([\"/bassnet/bye\"]);\n    this.forget();\n  }\n\n  /** Whether blocks of this stream are welcome. */\n  get isOpen() {\n    return this.token !== null && this.isSettled;\n  }\n\n  /** The stream is another one now; the next tick tells the server, however often a dial moves until then. */\n  change(rate, block, ringMs) {\n    const deadlineMs = Math.max(LEAST_DEADLINE_MS, ringMs - SPARE_MS);\n    this.isSettled = this.isSettled && rate === this.stream.rate && block === this.stream.block;\n    this.isCurrent = this.isCurrent && this.isSettled && deadlineMs === this.stream.deadlineMs;\n    this.stream = { rate, block, deadlineMs };\n  }\n\n  /** Looks at the time, every TICK_MS: hello, heartbeat, and whether the server is still there. */\n  tick(now) {\n    if (now - this.tickedAt > HEARTBEAT_MS) {\n      this.heardAt = now; // Max stood still, and has yet to read what came meanwhile\n    }\n    this.tickedAt = now;\n    if (this.token !== null && now - this.heardAt > SILENT_MS) {\n      this.forget();\n      this.isPatient = true;\n      this.helloAt = now; // the last one was not answered\n    }\n    const isUrgent = !this.isCurrent || (this.token === null && !this.isPatient);\n    if (isUrgent || now - this.helloAt > HEARTBEAT_MS - TICK_MS / 2) {\n      this.greet(now);\n    }\n  }\n\n  /** Says hello; the answers go to another port where none have come for long. */\n  greet(now) {\n    if (this.token === null && this.nTries >= WELCOME_TRIES) {\n      this.isPatient = true;\n      this.drawPort();\n    }\n    this.nTries += 1;\n    this.helloAt = now;\n    this.isCurrent = true;\n    this.say(this.hello());\n  }\n\n  /** The arguments of hello, padded: the server's welcome may not be longer than it. */\n  hello() {\n    const { rate, block, deadlineMs } = this.stream;\n    const words = [\"/bassnet/hello\", this.name, this.replyPort, rate, block, \"f\", \"deadline_ms\", deadlineMs];\n    words.push(\"latency_target_ms\", SPEC.latencyTargetMs, \"pad\");\n    const n = 4 * Math.ceil((words.length + 2) / 4) + words.reduce((sum, word) => sum + oscBytes(word), 0);\n    return [...words, \".\".repeat(Math.max(0, SPEC.helloBytes - n - 4))];\n  }\n\n  /** Receives at another port. */\n  drawPort() {\n    const before = this.replyPort;\n    while (this.replyPort === before) {\n      this.replyPort = PORTS[0] + Math.floor(Math.random() * (PORTS[1] - PORTS[0] + 1));\n    }\n    this.nTries = 0;\n    this.listen(this.replyPort);\n  }\n\n  /** Takes the server's word about the session; `words` are a message's arguments. */\n  heed(address, words, now) {\n    if (address === \"/bassnet/welcome\") {\n      this.heedWelcome(words, now);\n    } else if (address === \"/bassnet/pong\") {\n      this.heedPong(words[0], now);\n    } else if (address === \"/bassnet/status\") {\n      this.status = String(words[0]);\n      this.reason = String(words[1]);\n      this.statusAt = now;\n      this.nTries = this.status === \"loading\" ? 0 : this.nTries; // said to us, then: the port is ours\n    } else if (address === \"/bassnet/model\") {\n      this.model = String(words[0]);\n    } else if (address === \"/bassnet/latency\") {\n      this.offset = words[0];\n    } else if (address === \"/bassnet/error\") {\n      this.heedError(String(words[0]), String(words[1]), now);\n    }\n  }\n\n  heedWelcome(words, now) {\n    const token = words[1];\n    if (!Number.isInteger(token)) {\n      return;\n    }\n    if (token === this.token) {\n      this.heardAt = now;\n      this.offset = words[2];\n      this.isSettled = this.isSettled || this.isCurrent;\n      return;\n    }\n    if (token !== this.candidate) {\n      this.candidate = token;\n      this.challenge = Math.floor(Math.random() * 2 ** 31);\n    }\n    this.candidateOffset = words[2];\n    this.candidateModel = String(words[3]);\n    this.say([\"/bassnet/ping\", this.challenge]);\n  }\n\n  heedPong(n, now) {\n    if (this.candidate === null || n !== this.challenge) {\n      return;\n    }\n    this.token = this.candidate;\n    this.candidate = null;\n    this.model = this.candidateModel;\n    this.offset = this.candidateOffset;\n    this.heardAt = now;\n    this.isSettled = this.isCurrent;\n    this.nTries = 0;\n    this.say([\"/bassnet/ping\", this.token]);\n    this.opened();\n  }\n\n  heedError(code, text, now) {\n    if (code === \"no_session\" && now - this.helloAt > TICK_MS) {\n      this.greet(now);\n    }\n    const isOurs = code !== \"hello\" || !this.isOpen; // hellos of others may be answered here\n    if (code === \"no_session\" || code === \"address\" || !isOurs) {\n      return; // an older server does not know every address\n    }\n    if (code === \"hello\" && text.startsWith(\"reply_port\")) {\n      this.drawPort();\n      this.isCurrent = false; // the next tick says hello\n      return;\n    }\n    this.nTries = code === \"hello\" ? 0 : this.nTries;\n    this.notice = `refused ${code}: ${text}`;\n    this.noticeUntil = now + NOTICE_MS;\n  }\n\n  /**\n   * The state in words.\n   * @param {{heard: number, missed: number, missedAt: number}} counts of blocks, and when one was missed last\n   */\n  words(counts, now) {\n    if (now < this.noticeUntil) {\n      return this.notice;\n    }\n    const isFresh = now - this.statusAt < SILENT_MS;\n    if (isFresh && this.status === \"loading\") {\n      return `loading: ${this.reason}`;\n    }\n    if (this.token === null) {\n      return `offline: no server at ${this.host}:${this.port}`;\n    }\n    if (isFresh && this.status === \"overloaded\") {\n      return `overloaded: ${this.reason}`;\n    }\n    if (isFresh && this.status === \"stopping\") {\n      return \"stopping\";\n    }\n    if (now - counts.missedAt < NOTICE_MS) {\n      return `late: the ring is short, ${counts.missed} blocks missed; raise Ring`;\n    }\n    const { missed, heard } = counts;\n    const told = this.untoldMs > 0 ? `${this.untoldMs} ms later than told` : `${missed} late of ${heard}`;\n    return `ready: ${this.model}, ${told}`;\n  }\n\n  /** By how many ms the model is later than what was asked for, and told to Live. */\n  get untoldMs() {\n    const { rate } = this.stream;\n    return Math.ceil((1000 * (this.offset - Math.round((SPEC.latencyTargetMs * rate) / 1000))) / rate);\n  }\n}\n\n/** Bytes that a word takes in an OSC message, without its type tag. */\nfunction oscBytes(word) {\n  return typeof word === \"string\" ? 4 * Math.floor(word.length / 4 + 1) : 4;\n}\n\n/** So many random letters. */\nfunction letters(n) {\n  return Array.from({ length: n }, () => String.fromCharCode(97 + Math.floor(Math.random() * 26))).join(\"\");\n}\n\n/**\n * The bridge as a whole: what was chosen, what is said and shown, and whose turn it is.\n *\n * Flow: bassnet.js -> Bridge -> Session, Blocks, Ring, Notes -> outlets and buffers. All of it runs in Max's\n * low-priority thread: after a stall the messages come in a burst. Nothing is printed, and nothing is written\n * into parameters, so that there is nothing to undo.\n */\n\nconst SLOW_TICKS = 4; // ticks between two looks for what may be slow: a second\n\nclass Bridge {\n  constructor() {\n    const send = (words) => outlet(OSC, words);\n    this.buffers = new Buffers();\n    this.blocks = new Blocks((which, frame, n) => this.buffers.read(which, frame, n), send);\n    this.ring = new Ring((frame, samples) => this.buffers.write(\"bass\", frame, samples));\n    this.session = new Session(\n      send,\n      (to) => outlet(LISTEN, \"port\", to),\n      () => this.introduce(),\n    );\n    this.expect = (k) => this.ring.expect(k);\n    this.task = new Task(() => this.tick(), this);\n    this.task.interval = TICK_MS;\n    this.isStarted = this.isPlaying = false;\n    this.isEnabled = this.isSynced = true;\n    this.rate = SPEC.usualRate;\n    this.ringMs = SPEC.ringMs;\n    this.choices = new Map(); // by OSC address\n    this.menu = new Menu((...words) => outlet(MODELS, words));\n    this.notes = new Notes((...words) => outlet(NOTE, words));\n    this.said = []; // by outlet, so that nothing is said twice\n    this.counts = { heard: 0, missed: 0, missedAt: -Infinity };\n    this.nTicks = 0;\n  }\n\n  /** All that was stored has been sent: begins. */\n  start() {\n    if (!this.isStarted) {\n      this.isStarted = true;\n      outlet(OSC, \"maxpacketsize\", MAX_PACKET);\n      this.tune();\n      this.run();\n    }\n  }\n\n  /** Switches it on or off. */\n  enable(isEnabled) {\n    if (isEnabled === this.isEnabled) {\n      return;\n    }\n    if (this.isRunning) {\n      this.end();\n    }\n    this.isEnabled = isEnabled;\n    this.run();\n  }\n\n  /** Begins anew, if it is switched on. */\n  run() {\n    if (this.isRunning) {\n      outlet(OSC, \"host\", this.session.host);\n      outlet(OSC, \"port\", this.session.port);\n      this.attach();\n      this.session.begin(Date.now());\n      this.task.cancel();\n      this.task.repeat();\n    }\n    this.show();\n  }\n\n  /** Says bye and is silent. */\n  end() {\n    this.task.cancel();\n    this.session.bye();\n    this.notes.rest();\n    this.blocks.stop();\n    this.ring.begin(SPEC.ringFrames, this.blocks.block, this.delay);\n  }\n\n  /** Whether it was begun and is not switched off. */\n  get isRunning() {\n    return this.isStarted && this.isEnabled;\n  }\n\n  /** Samples from a block's position to where it is heard. */\n  get delay() {\n    const wanted = Math.round((this.ringMs * this.rate) / 1000);\n    return Math.min(Math.max(wanted, this.blocks.block), SPEC.ringFrames / 2);\n  }\n\n  /** Another server, where it is one: a bye to the one before. */\n  move(host, port) {\n    if (host === this.session.host && port === this.session.port) {\n      return;\n    }\n    if (this.isRunning) {\n      this.session.bye();\n      this.notes.rest();\n    }\n    Object.assign(this.session, { host, port });\n    this.run();\n  }\n\n  /** The rate or the ring changed: so do the delay, the latency that is told, and the hello. */\n  tune() {\n    const { block, now } = this.blocks;\n    this.session.change(this.rate, block, this.ringMs);\n    if (!this.isStarted) {\n      return;\n    }\n    const total = this.delay + Math.round((SPEC.latencyTargetMs * this.rate) / 1000);\n    this.ring.delayBy(this.delay, now || SPEC.ringFrames);\n    this.tell(RING, SPEC.ringFrames - this.delay);\n    this.tell(TOTAL, total);\n    this.tell(TOLD, \"set\", `${((1000 * total) / this.rate).toFixed(1)} ms, ${total} samples`);\n  }\n\n  /** The sample rate in Hz: where it is another one, the stream begins anew. */\n  setRate(rate) {\n    if (rate > 0 && rate !== this.rate) {\n      this.rate = rate;\n      this.blocks.sizeFor(rate);\n      this.tune();\n    }\n  }\n\n  /** How late the bass is played, in ms, so that its answers are there. */\n  setRing(ms) {\n    if (ms > 0 && ms !== this.ringMs) {\n      this.ringMs = ms;\n      this.tune();\n    }\n  }\n\n  /** The transport: where it begins, so does the stream. A loop or a leap goes on. */\n  play(isPlaying) {\n    if (isPlaying && !this.isPlaying && this.isSynced) {\n      this.say(\"/bassnet/reset\");\n    }\n    this.isPlaying = isPlaying;\n  }\n\n  /** Remembers what was chosen last at an OSC address, and says it. */\n  choose(address, value) {\n    if (value !== undefined && value !== \"\" && this.choices.get(address) !== value) {\n      this.choices.set(address, value);\n      this.say(address, value);\n    }\n  }\n\n  /** The count of the newest sample: sends what is whole, clears what was heard. */\n  clock(count) {\n    if (!this.isRunning || this.buffers.missing) {\n      return;\n    }\n    const step = this.blocks.follow(count);\n    if (step < 0) {\n      this.ring.begin(this.blocks.start, this.blocks.block, this.delay);\n      this.counts.missedAt = -Infinity;\n    } else if (this.ring.advance(this.blocks.now, step) > 0) {\n      this.counts.missedAt = Date.now();\n    }\n    if (!this.session.isOpen) {\n      this.blocks.skip();\n    } else if (!this.blocks.send(this.expect)) {\n      this.attach();\n    }\n  }\n\n  /** Every TICK_MS. */\n  tick() {\n    const now = Date.now();\n    this.session.tick(now);\n    this.nTicks += 1;\n    if (this.nTicks % SLOW_TICKS === 0) {\n      this.counts.heard = this.ring.nHeard;\n      if (this.buffers.missing) {\n        this.attach();\n      }\n    }\n    this.counts.missed = this.ring.nMissed;\n    if (this.session.token === null) {\n      this.notes.rest();\n    }\n    this.show();\n  }\n\n  /** Looks for the buffers; their samples are another beginning. */\n  attach() {\n    this.blocks.stop();\n    this.buffers.find(jsarguments);\n  }\n\n  /** Tells a new session what it has to know. */\n  introduce() {\n    this.choices.forEach((value, address) => outlet(OSC, address, value));\n    outlet(OSC, \"/bassnet/subscribe\", \"notes\", 1);\n    outlet(OSC, \"/bassnet/models\");\n    this.blocks.forgetZ();\n    this.notes.rest();\n  }\n\n  /** Sends it where there is a session; to others it is told at their beginning. */\n  say(...words) {\n    if (this.session.token !== null) {\n      outlet(OSC, words);\n    }\n  }\n\n  /** A message of the server: its address, and its arguments as they came. */\n  heed(address, words) {\n    const now = Date.now();\n    if (!this.isRunning) {\n      return;\n    }\n    if (address === \"/bassnet/audio/out\") {\n      if (!this.buffers.missing && this.ring.put(this.blocks.indexOf(words[0]), words)) {\n        this.session.heardAt = now;\n      }\n    } else if (address === \"/bassnet/note/on\" || address === \"/bassnet/note/off\") {\n      this.notes.play(words[0], address === \"/bassnet/note/on\" ? words[1] : 0);\n    } else if (address === \"/bassnet/models\") {\n      this.menu.fill(Array.from(words, String), this.choices.get(\"/bassnet/model\"));\n    } else {\n      this.session.heed(address, words, now);\n      this.show();\n    }\n  }\n\n  /** The state line. */\n  show() {\n    if (!this.isStarted) {\n      return;\n    }\n    const { missing } = this.buffers;\n    const state = missing ? `no buffer ${missing} yet` : this.session.words(this.counts, Date.now());\n    this.tell(STATE, \"set\", this.isEnabled ? state : \"off\");\n  }\n\n  /** Says something at an outlet, unless it is what was said there last. */\n  tell(to, ...words) {\n    const said = JSON.stringify(words);\n    if (this.said[to] !== said) {\n      this.said[to] = said;\n      outlet(to, ...words);\n    }\n  }\n}\n\n/**\n * Max's side of the bridge: its buffers, its notes, and the functions that Max calls, a message each.\n *\n * `v8 NAME MIX X Y BASS`, the names of four buffer~ of SPEC.ringFrames samples. Flow: Max -> Bridge.\n * Messages that say what is so already do nothing; those of the server come as their OSC address.\n */\n\ninlets = 1;\noutlets = 8;\n\nconst [OSC, LISTEN, STATE, TOLD, TOTAL, RING, MODELS, NOTE] = [0, 1, 2, 3, 4, 5, 6, 7]; // outlets\nconst MAX_PACKET = 9000; // bytes that udpsend may send; less than macOS does\nconst SETTLE_MS = 500; // a drag of the ring or the port is one change: each restarts the session\nconst BUFFERS = [\"mix\", \"x\", \"y\", \"bass\"]; // in the order in which jsarguments names them\n\n/** The four buffer~. Max may not have made them yet, or in another size. */\nclass Buffers {\n  constructor() {\n    this.missing = \"any\"; // name of one that is not there; \"\" when all are\n    this.found = {};\n  }\n\n  /** Finds them by their names, from 1 on. */\n  find(names) {\n    for (const [i, which] of BUFFERS.entries()) {\n      const buffer = new Buffer(names[i + 1]);\n      const n = buffer.framecount();\n      if (n > 0 && n !== SPEC.ringFrames) {\n        buffer.send(\"sizeinsamps\", SPEC.ringFrames);\n      }\n      this.found[which] = buffer;\n      this.missing = buffer.framecount() === SPEC.ringFrames ? \"\" : String(names[i + 1]);\n      if (this.missing) {\n        return;\n      }\n    }\n  }\n\n  /** n samples from a frame on: a list, or a number where n is 1; null where they are not there any more. */\n  read(which, frame, n) {\n    const samples = this.found[which].peek(1, frame, n);\n    return samples === undefined ? null : samples;\n  }\n\n  /** Writes a list of samples from a frame on. */\n  write(which, frame, samples) {\n    if (!this.missing) {\n      this.found[which].poke(1, frame, samples);\n    }\n  }\n}\n\n/** The notes of MIDI: each that goes on goes off, also where the server does not come to say so. */\nclass Notes {\n  /** @param {function(number, number, number): void} tell takes link, pitch, velocity */\n  constructor(tell) {\n    this.tell = tell;\n    this.link = 0; // number of the devices that play them\n    this.sounding = new Set(); // pitches\n  }\n\n  /** At once: its sound comes a little later, and MIDI is late already. Velocity 0 ends it. */\n  play(pitch, velocity) {\n    if (!Number.isInteger(pitch) || !Number.isInteger(velocity)) {\n      return;\n    }\n    if (velocity > 0 || this.sounding.has(pitch)) {\n      this.tell(this.link, pitch, velocity);\n    }\n    this.sounding[velocity > 0 ? \"add\" : \"delete\"](pitch);\n  }\n\n  /** Ends all that sound. */\n  rest() {\n    this.sounding.forEach((pitch) => this.tell(this.link, pitch, 0));\n    this.sounding.clear();\n  }\n\n  /** Others play them from now on. */\n  linkTo(n) {\n    this.rest();\n    this.link = n;\n  }\n}\n\n/** The menu of models. Live saves an item's number: shipped models keep theirs, others take spare ones. */\nclass Menu {\n  /** @param {function(...string): void} tell takes a message to the menu */\n  constructor(tell) {\n    this.tell = tell;\n    this.names = \"\";\n  }\n\n  /** Its items, where the server has others than before; a saved one that was a spare then says its name. */\n  fill(names, chosen) {\n    const nSpare = SPEC.spareModels.length;\n    const others = names.filter((name) => !SPEC.models.includes(name)).slice(0, nSpare);\n    const items = [...SPEC.models, ...others, ...SPEC.spareModels.slice(others.length)];\n    if (this.names !== String(items)) {\n      this.names = String(items);\n      this.tell(\"_parameter_range\", ...items);\n      if (chosen === undefined) {\n        this.tell(\"bang\");\n      } else if (items.includes(chosen)) {\n        this.tell(\"setsymbol\", chosen);\n      }\n    }\n  }\n}\n\n/** A setting that is dragged: it holds once it has stayed for SETTLE_MS, or at once before the beginning. */\nclass Setting {\n  /** @param {function(*): void} take is told what holds */\n  constructor(take) {\n    this.take = take;\n    this.task = new Task(() => take(this.value), this);\n  }\n\n  /** Another value. */\n  set(value) {\n    this.value = value;\n    this.task.cancel();\n    if (bridge.isStarted) {\n      this.task.schedule(SETTLE_MS);\n    } else {\n      this.take(value);\n    }\n  }\n}\n\nconst bridge = new Bridge();\nconst settings = {\n  ring: new Setting((ms) => bridge.setRing(ms)),\n  host: new Setting((name) => bridge.move(name, bridge.session.port)),\n  port: new Setting((n) => bridge.move(bridge.session.host, n)),\n};\n\nfunction start() {\n  bridge.start();\n}\nfunction clock(count) {\n  bridge.clock(count);\n}\nfunction dsp() {\n  bridge.blocks.stop();\n}\nfunction rate(hz) {\n  bridge.setRate(Math.round(hz));\n}\nfunction ring(ms) {\n  settings.ring.set(Math.round(ms)); // a dial between two numbers shows one of them\n}\nfunction playing(isOn) {\n  bridge.play(Boolean(isOn));\n}\nfunction sync(isOn) {\n  bridge.isSynced = Boolean(isOn);\n}\nfunction enabled(isOn) {\n  bridge.enable(Boolean(isOn));\n}\nfunction param(name, value) {\n  if (SPEC.params.includes(name)) {\n    bridge.choose(`/bassnet/param/${name}`, value);\n  }\n}\nfunction model(name) {\n  if (!SPEC.spareModels.includes(name)) {\n    bridge.choose(\"/bassnet/model\", name);\n  }\n}\nfunction link(n) {\n  bridge.notes.linkTo(n);\n}\nfunction host(name) {\n  settings.host.set(String(name));\n}\nfunction port(n) {\n  if (n >= 1 && n < 65536) {\n    settings.port.set(Math.round(n));\n  }\n}\nfunction anything() {\n  bridge.heed(messagename, arguments);\n}\nfunction notifydeleted() {\n  bridge.enable(false);\n}\n"
 					},
 					"filename": "bassnet_embedded.js"
 				}
 			},
 			{
 				"box": {
-					"id": "obj-4",
+					"id": "obj-5",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 3,
@@ -113,7 +131,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-5",
+					"id": "obj-6",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 3,
@@ -133,7 +151,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-6",
+					"id": "obj-7",
 					"maxclass": "message",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -151,7 +169,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-7",
+					"id": "obj-8",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 4,
@@ -172,7 +190,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-8",
+					"id": "obj-9",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -190,7 +208,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-9",
+					"id": "obj-10",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -208,7 +226,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-10",
+					"id": "obj-11",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -226,7 +244,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-11",
+					"id": "obj-12",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -241,22 +259,22 @@
 			},
 			{
 				"box": {
-					"id": "obj-12",
+					"id": "obj-13",
 					"maxclass": "comment",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
 						30.0,
 						8.0,
-						331.0,
+						324.0,
 						22.0
 					],
-					"text": "The mix goes into its ring at the running count."
+					"text": "MIX IN: to +~, and to both delay~ on the right."
 				}
 			},
 			{
 				"box": {
-					"id": "obj-13",
+					"id": "obj-14",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -275,7 +293,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-14",
+					"id": "obj-15",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -293,7 +311,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-15",
+					"id": "obj-16",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -311,7 +329,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-16",
+					"id": "obj-17",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -329,7 +347,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-17",
+					"id": "obj-18",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -347,7 +365,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-18",
+					"id": "obj-19",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -365,7 +383,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-19",
+					"id": "obj-20",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -380,7 +398,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-20",
+					"id": "obj-21",
 					"maxclass": "newobj",
 					"numinlets": 3,
 					"numoutlets": 1,
@@ -398,7 +416,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-21",
+					"id": "obj-22",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -417,7 +435,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-22",
+					"id": "obj-23",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -436,7 +454,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-23",
+					"id": "obj-24",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -455,7 +473,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-24",
+					"id": "obj-25",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -474,7 +492,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-25",
+					"id": "obj-26",
 					"maxclass": "live.meter~",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -502,7 +520,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-26",
+					"id": "obj-27",
 					"maxclass": "comment",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -517,13 +535,235 @@
 			},
 			{
 				"box": {
-					"id": "obj-27",
+					"id": "obj-28",
+					"maxclass": "live.dial",
+					"numinlets": 1,
+					"numoutlets": 2,
+					"patching_rect": [
+						201.0,
+						561.0,
+						40.0,
+						48.0
+					],
+					"outlettype": [
+						"",
+						"float"
+					],
+					"presentation": 1,
+					"presentation_rect": [
+						106.0,
+						3.0,
+						40.0,
+						48.0
+					],
+					"parameter_enable": 1,
+					"varname": "x",
+					"saved_attribute_attributes": {
+						"valueof": {
+							"parameter_longname": "X",
+							"parameter_shortname": "X",
+							"parameter_type": 0,
+							"parameter_mmin": -6.0,
+							"parameter_mmax": 6.0,
+							"parameter_initial_enable": 1,
+							"parameter_initial": [
+								0.0
+							],
+							"parameter_invisible": 0,
+							"parameter_unitstyle": 1,
+							"parameter_modmode": 2,
+							"parameter_info": "First axis of z, where the bass is taken from. What was learned lies between -3 and 3.",
+							"parameter_annotation_name": "X"
+						}
+					},
+					"annotation": "First axis of z, where the bass is taken from. What was learned lies between -3 and 3.",
+					"annotation_name": "X",
+					"hint": "First axis of z, where the bass is taken from. What was learned lies between -3 and 3."
+				}
+			},
+			{
+				"box": {
+					"id": "obj-29",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"patching_rect": [
+						201.0,
+						622.0,
+						40.0,
+						22.0
+					],
+					"outlettype": [
+						"signal"
+					],
+					"text": "sig~"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-30",
+					"maxclass": "newobj",
+					"numinlets": 3,
+					"numoutlets": 1,
+					"patching_rect": [
+						201.0,
+						654.0,
+						113.0,
+						22.0
+					],
+					"outlettype": [
+						"signal"
+					],
+					"text": "poke~ bassnet_x"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-31",
+					"maxclass": "live.dial",
+					"numinlets": 1,
+					"numoutlets": 2,
+					"patching_rect": [
+						334.0,
+						561.0,
+						40.0,
+						48.0
+					],
+					"outlettype": [
+						"",
+						"float"
+					],
+					"presentation": 1,
+					"presentation_rect": [
+						146.0,
+						3.0,
+						40.0,
+						48.0
+					],
+					"parameter_enable": 1,
+					"varname": "y",
+					"saved_attribute_attributes": {
+						"valueof": {
+							"parameter_longname": "Y",
+							"parameter_shortname": "Y",
+							"parameter_type": 0,
+							"parameter_mmin": -6.0,
+							"parameter_mmax": 6.0,
+							"parameter_initial_enable": 1,
+							"parameter_initial": [
+								0.0
+							],
+							"parameter_invisible": 0,
+							"parameter_unitstyle": 1,
+							"parameter_modmode": 2,
+							"parameter_info": "Second axis of z. Record or draw automation on X and Y; the pad shows them.",
+							"parameter_annotation_name": "Y"
+						}
+					},
+					"annotation": "Second axis of z. Record or draw automation on X and Y; the pad shows them.",
+					"annotation_name": "Y",
+					"hint": "Second axis of z. Record or draw automation on X and Y; the pad shows them."
+				}
+			},
+			{
+				"box": {
+					"id": "obj-32",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"patching_rect": [
+						334.0,
+						622.0,
+						40.0,
+						22.0
+					],
+					"outlettype": [
+						"signal"
+					],
+					"text": "sig~"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-33",
+					"maxclass": "newobj",
+					"numinlets": 3,
+					"numoutlets": 1,
+					"patching_rect": [
+						334.0,
+						654.0,
+						113.0,
+						22.0
+					],
+					"outlettype": [
+						"signal"
+					],
+					"text": "poke~ bassnet_y"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-34",
+					"maxclass": "newobj",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"patching_rect": [
+						30.0,
+						369.0,
+						87.0,
+						22.0
+					],
+					"outlettype": [
+						""
+					],
+					"text": "pak 0.5 0.5"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-35",
+					"maxclass": "newobj",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"patching_rect": [
+						30.0,
+						398.0,
+						87.0,
+						22.0
+					],
+					"outlettype": [
+						""
+					],
+					"text": "speedlim 40"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-36",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"patching_rect": [
+						30.0,
+						427.0,
+						67.0,
+						22.0
+					],
+					"outlettype": [
+						""
+					],
+					"text": "deferlow"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-37",
 					"maxclass": "nodes",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
 						30.0,
-						401.0,
+						459.0,
 						96.0,
 						96.0
 					],
@@ -550,6 +790,26 @@
 						0.0
 					],
 					"parameter_enable": 0,
+					"saved_attribute_attributes": {
+						"bgcolor": {
+							"expression": "themecolor.live_lcd_bg"
+						},
+						"bordercolor": {
+							"expression": "themecolor.live_lcd_bg"
+						},
+						"textcolor": {
+							"expression": "themecolor.live_lcd_control_fg"
+						},
+						"knobcolor": {
+							"expression": "themecolor.live_lcd_control_fg"
+						},
+						"nodecolor": {
+							"expression": "themecolor.live_lcd_bg"
+						},
+						"pointcolor": {
+							"expression": "themecolor.live_lcd_bg"
+						}
+					},
 					"xplace": [
 						0.5
 					],
@@ -563,297 +823,230 @@
 			},
 			{
 				"box": {
-					"id": "obj-28",
-					"maxclass": "newobj",
-					"numinlets": 2,
-					"numoutlets": 1,
-					"patching_rect": [
-						30.0,
-						369.0,
-						87.0,
-						22.0
-					],
-					"outlettype": [
-						""
-					],
-					"text": "pak 0.5 0.5"
-				}
-			},
-			{
-				"box": {
-					"id": "obj-29",
-					"maxclass": "newobj",
-					"numinlets": 2,
-					"numoutlets": 1,
-					"patching_rect": [
-						163.0,
-						401.0,
-						87.0,
-						22.0
-					],
-					"outlettype": [
-						""
-					],
-					"text": "speedlim 20"
-				}
-			},
-			{
-				"box": {
-					"id": "obj-30",
-					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 3,
-					"patching_rect": [
-						163.0,
-						433.0,
-						106.0,
-						22.0
-					],
-					"outlettype": [
-						"",
-						"",
-						""
-					],
-					"text": "unpack 0. 0. 0"
-				}
-			},
-			{
-				"box": {
-					"id": "obj-31",
-					"maxclass": "newobj",
-					"numinlets": 6,
-					"numoutlets": 1,
-					"patching_rect": [
-						163.0,
-						465.0,
-						133.0,
-						22.0
-					],
-					"outlettype": [
-						""
-					],
-					"text": "scale 0. 1. -6. 6."
-				}
-			},
-			{
-				"box": {
-					"id": "obj-32",
-					"maxclass": "live.dial",
-					"numinlets": 1,
-					"numoutlets": 2,
-					"patching_rect": [
-						163.0,
-						497.0,
-						40.0,
-						48.0
-					],
-					"outlettype": [
-						"",
-						"float"
-					],
-					"presentation": 1,
-					"presentation_rect": [
-						106.0,
-						3.0,
-						40.0,
-						48.0
-					],
-					"parameter_enable": 1,
-					"saved_attribute_attributes": {
-						"valueof": {
-							"parameter_longname": "X",
-							"parameter_shortname": "X",
-							"parameter_type": 0,
-							"parameter_mmin": -6.0,
-							"parameter_mmax": 6.0,
-							"parameter_initial_enable": 1,
-							"parameter_initial": [
-								0.0
-							],
-							"parameter_unitstyle": 1,
-							"parameter_invisible": 0
-						}
-					},
-					"varname": "x",
-					"annotation": "First axis of z, where the bass is taken from. What was learned lies between -3 and 3.",
-					"annotation_name": "X",
-					"hint": "First axis of z, where the bass is taken from. What was learned lies between -3 and 3."
-				}
-			},
-			{
-				"box": {
-					"id": "obj-33",
-					"maxclass": "newobj",
-					"numinlets": 6,
-					"numoutlets": 1,
-					"patching_rect": [
-						163.0,
-						369.0,
-						133.0,
-						22.0
-					],
-					"outlettype": [
-						""
-					],
-					"text": "scale -6. 6. 0. 1."
-				}
-			},
-			{
-				"box": {
-					"id": "obj-34",
-					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 1,
-					"patching_rect": [
-						163.0,
-						558.0,
-						40.0,
-						22.0
-					],
-					"outlettype": [
-						"signal"
-					],
-					"text": "sig~"
-				}
-			},
-			{
-				"box": {
-					"id": "obj-35",
-					"maxclass": "newobj",
-					"numinlets": 3,
-					"numoutlets": 1,
-					"patching_rect": [
-						163.0,
-						590.0,
-						113.0,
-						22.0
-					],
-					"outlettype": [
-						"signal"
-					],
-					"text": "poke~ bassnet_x"
-				}
-			},
-			{
-				"box": {
-					"id": "obj-36",
-					"maxclass": "newobj",
-					"numinlets": 6,
-					"numoutlets": 1,
-					"patching_rect": [
-						296.0,
-						465.0,
-						133.0,
-						22.0
-					],
-					"outlettype": [
-						""
-					],
-					"text": "scale 0. 1. -6. 6."
-				}
-			},
-			{
-				"box": {
-					"id": "obj-37",
-					"maxclass": "live.dial",
-					"numinlets": 1,
-					"numoutlets": 2,
-					"patching_rect": [
-						296.0,
-						497.0,
-						40.0,
-						48.0
-					],
-					"outlettype": [
-						"",
-						"float"
-					],
-					"presentation": 1,
-					"presentation_rect": [
-						146.0,
-						3.0,
-						40.0,
-						48.0
-					],
-					"parameter_enable": 1,
-					"saved_attribute_attributes": {
-						"valueof": {
-							"parameter_longname": "Y",
-							"parameter_shortname": "Y",
-							"parameter_type": 0,
-							"parameter_mmin": -6.0,
-							"parameter_mmax": 6.0,
-							"parameter_initial_enable": 1,
-							"parameter_initial": [
-								0.0
-							],
-							"parameter_unitstyle": 1,
-							"parameter_invisible": 0
-						}
-					},
-					"varname": "y",
-					"annotation": "Second axis of z. Record or draw automation on X and Y; the pad shows them.",
-					"annotation_name": "Y",
-					"hint": "Second axis of z. Record or draw automation on X and Y; the pad shows them."
-				}
-			},
-			{
-				"box": {
 					"id": "obj-38",
 					"maxclass": "newobj",
-					"numinlets": 6,
+					"numinlets": 2,
 					"numoutlets": 1,
 					"patching_rect": [
-						296.0,
-						369.0,
-						133.0,
+						201.0,
+						398.0,
+						87.0,
 						22.0
 					],
 					"outlettype": [
 						""
 					],
-					"text": "scale -6. 6. 0. 1."
+					"text": "speedlim 40"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-39",
 					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 1,
+					"numinlets": 2,
+					"numoutlets": 2,
 					"patching_rect": [
-						296.0,
-						558.0,
-						40.0,
+						201.0,
+						427.0,
+						67.0,
 						22.0
 					],
 					"outlettype": [
-						"signal"
+						"",
+						""
 					],
-					"text": "sig~"
+					"text": "zl.nth 3"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-40",
 					"maxclass": "newobj",
-					"numinlets": 3,
-					"numoutlets": 1,
+					"numinlets": 2,
+					"numoutlets": 2,
 					"patching_rect": [
-						296.0,
-						590.0,
-						113.0,
+						315.0,
+						427.0,
+						47.0,
 						22.0
 					],
 					"outlettype": [
-						"signal"
+						"bang",
+						""
 					],
-					"text": "poke~ bassnet_y"
+					"text": "sel 1"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-41",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 3,
+					"patching_rect": [
+						315.0,
+						398.0,
+						54.0,
+						22.0
+					],
+					"outlettype": [
+						"",
+						"int",
+						"int"
+					],
+					"text": "change"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-42",
+					"maxclass": "newobj",
+					"numinlets": 2,
+					"numoutlets": 2,
+					"patching_rect": [
+						410.0,
+						427.0,
+						47.0,
+						22.0
+					],
+					"outlettype": [
+						"bang",
+						""
+					],
+					"text": "sel 0"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-43",
+					"maxclass": "message",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"patching_rect": [
+						315.0,
+						459.0,
+						47.0,
+						22.0
+					],
+					"outlettype": [
+						""
+					],
+					"text": "getxy"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-44",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 2,
+					"patching_rect": [
+						201.0,
+						459.0,
+						67.0,
+						22.0
+					],
+					"outlettype": [
+						"",
+						""
+					],
+					"text": "route xy"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-45",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 2,
+					"patching_rect": [
+						201.0,
+						488.0,
+						93.0,
+						22.0
+					],
+					"outlettype": [
+						"",
+						""
+					],
+					"text": "unpack 0. 0."
+				}
+			},
+			{
+				"box": {
+					"id": "obj-46",
+					"maxclass": "newobj",
+					"numinlets": 6,
+					"numoutlets": 1,
+					"patching_rect": [
+						201.0,
+						516.0,
+						133.0,
+						22.0
+					],
+					"outlettype": [
+						""
+					],
+					"text": "scale 0. 1. -6. 6."
+				}
+			},
+			{
+				"box": {
+					"id": "obj-47",
+					"maxclass": "newobj",
+					"numinlets": 6,
+					"numoutlets": 1,
+					"patching_rect": [
+						201.0,
+						369.0,
+						133.0,
+						22.0
+					],
+					"outlettype": [
+						""
+					],
+					"text": "scale -6. 6. 0. 1."
+				}
+			},
+			{
+				"box": {
+					"id": "obj-48",
+					"maxclass": "newobj",
+					"numinlets": 6,
+					"numoutlets": 1,
+					"patching_rect": [
+						334.0,
+						516.0,
+						133.0,
+						22.0
+					],
+					"outlettype": [
+						""
+					],
+					"text": "scale 0. 1. -6. 6."
+				}
+			},
+			{
+				"box": {
+					"id": "obj-49",
+					"maxclass": "newobj",
+					"numinlets": 6,
+					"numoutlets": 1,
+					"patching_rect": [
+						334.0,
+						369.0,
+						133.0,
+						22.0
+					],
+					"outlettype": [
+						""
+					],
+					"text": "scale -6. 6. 0. 1."
+				}
+			},
+			{
+				"box": {
+					"id": "obj-50",
 					"maxclass": "comment",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -868,7 +1061,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-42",
+					"id": "obj-51",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -883,7 +1076,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-43",
+					"id": "obj-52",
 					"maxclass": "live.dial",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -905,6 +1098,7 @@
 						48.0
 					],
 					"parameter_enable": 1,
+					"varname": "gain",
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_longname": "Gain",
@@ -916,11 +1110,13 @@
 							"parameter_initial": [
 								0.0
 							],
+							"parameter_invisible": 0,
 							"parameter_unitstyle": 4,
-							"parameter_invisible": 0
+							"parameter_modmode": 2,
+							"parameter_info": "Loudness of the bass.",
+							"parameter_annotation_name": "Gain"
 						}
 					},
-					"varname": "gain",
 					"annotation": "Loudness of the bass.",
 					"annotation_name": "Gain",
 					"hint": "Loudness of the bass."
@@ -928,7 +1124,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-44",
+					"id": "obj-53",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -946,7 +1142,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-45",
+					"id": "obj-54",
 					"maxclass": "live.menu",
 					"numinlets": 1,
 					"numoutlets": 3,
@@ -969,6 +1165,7 @@
 						15.0
 					],
 					"parameter_enable": 1,
+					"varname": "timbre",
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_longname": "Timbre",
@@ -980,7 +1177,6 @@
 							"parameter_initial": [
 								0
 							],
-							"parameter_unitstyle": 1,
 							"parameter_invisible": 0,
 							"parameter_enum": [
 								"finger",
@@ -989,10 +1185,11 @@
 								"fretless",
 								"upright",
 								"sub"
-							]
+							],
+							"parameter_info": "Sound of the bass.",
+							"parameter_annotation_name": "Timbre"
 						}
 					},
-					"varname": "timbre",
 					"annotation": "Sound of the bass.",
 					"annotation_name": "Timbre",
 					"hint": "Sound of the bass."
@@ -1000,7 +1197,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-46",
+					"id": "obj-55",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -1023,7 +1220,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-47",
+					"id": "obj-56",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -1041,7 +1238,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-48",
+					"id": "obj-57",
 					"maxclass": "live.dial",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -1063,6 +1260,7 @@
 						48.0
 					],
 					"parameter_enable": 1,
+					"varname": "octave",
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_longname": "Octave",
@@ -1074,11 +1272,12 @@
 							"parameter_initial": [
 								0.0
 							],
+							"parameter_invisible": 0,
 							"parameter_unitstyle": 0,
-							"parameter_invisible": 0
+							"parameter_info": "Octaves up or down, of the sound and of the notes.",
+							"parameter_annotation_name": "Octave"
 						}
 					},
-					"varname": "octave",
 					"annotation": "Octaves up or down, of the sound and of the notes.",
 					"annotation_name": "Octave",
 					"hint": "Octaves up or down, of the sound and of the notes."
@@ -1086,7 +1285,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-49",
+					"id": "obj-58",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -1104,7 +1303,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-50",
+					"id": "obj-59",
 					"maxclass": "live.dial",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -1126,6 +1325,7 @@
 						48.0
 					],
 					"parameter_enable": 1,
+					"varname": "tuning",
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_longname": "Tuning",
@@ -1137,11 +1337,13 @@
 							"parameter_initial": [
 								440.0
 							],
+							"parameter_invisible": 0,
 							"parameter_unitstyle": 3,
-							"parameter_invisible": 0
+							"parameter_modmode": 2,
+							"parameter_info": "Pitch of the A above middle C.",
+							"parameter_annotation_name": "Tuning"
 						}
 					},
-					"varname": "tuning",
 					"annotation": "Pitch of the A above middle C.",
 					"annotation_name": "Tuning",
 					"hint": "Pitch of the A above middle C."
@@ -1149,7 +1351,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-51",
+					"id": "obj-60",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -1167,7 +1369,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-52",
+					"id": "obj-61",
 					"maxclass": "live.dial",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -1189,6 +1391,7 @@
 						48.0
 					],
 					"parameter_enable": 1,
+					"varname": "gate",
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_longname": "Gate",
@@ -1200,11 +1403,13 @@
 							"parameter_initial": [
 								-46.0
 							],
+							"parameter_invisible": 0,
 							"parameter_unitstyle": 4,
-							"parameter_invisible": 0
+							"parameter_modmode": 2,
+							"parameter_info": "Notes that stay below this level are not played. At its lowest the model's own gate holds.",
+							"parameter_annotation_name": "Gate"
 						}
 					},
-					"varname": "gate",
 					"annotation": "Notes that stay below this level are not played. At its lowest the model's own gate holds.",
 					"annotation_name": "Gate",
 					"hint": "Notes that stay below this level are not played. At its lowest the model's own gate holds."
@@ -1212,7 +1417,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-53",
+					"id": "obj-62",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -1230,7 +1435,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-54",
+					"id": "obj-63",
 					"maxclass": "live.dial",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -1252,6 +1457,7 @@
 						48.0
 					],
 					"parameter_enable": 1,
+					"varname": "ring",
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_longname": "Ring",
@@ -1263,11 +1469,12 @@
 							"parameter_initial": [
 								70
 							],
+							"parameter_invisible": 1,
 							"parameter_unitstyle": 2,
-							"parameter_invisible": 1
+							"parameter_info": "How long an answer may take, and a part of the latency. Raise it when blocks come too late.",
+							"parameter_annotation_name": "Ring"
 						}
 					},
-					"varname": "ring",
 					"annotation": "How long an answer may take, and a part of the latency. Raise it when blocks come too late.",
 					"annotation_name": "Ring",
 					"hint": "How long an answer may take, and a part of the latency. Raise it when blocks come too late."
@@ -1275,7 +1482,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-55",
+					"id": "obj-64",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -1293,7 +1500,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-56",
+					"id": "obj-65",
 					"maxclass": "live.menu",
 					"numinlets": 1,
 					"numoutlets": 3,
@@ -1316,39 +1523,46 @@
 						15.0
 					],
 					"parameter_enable": 1,
+					"varname": "model",
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_longname": "Model",
 							"parameter_shortname": "Model",
 							"parameter_type": 2,
 							"parameter_mmin": 0.0,
-							"parameter_mmax": 6.0,
+							"parameter_mmax": 12.0,
 							"parameter_initial_enable": 1,
 							"parameter_initial": [
-								5
+								4
 							],
-							"parameter_unitstyle": 1,
 							"parameter_invisible": 1,
 							"parameter_enum": [
 								"a1-live",
 								"a2-live",
 								"a3-live",
 								"a4-live",
-								"a4-live-ahead",
 								"groove-live",
-								"groove-live-ahead"
-							]
+								"own 1",
+								"own 2",
+								"own 3",
+								"own 4",
+								"own 5",
+								"own 6",
+								"own 7",
+								"own 8"
+							],
+							"parameter_info": "What was learned. The server fills in its own.",
+							"parameter_annotation_name": "Model"
 						}
 					},
-					"varname": "model",
-					"annotation": "What was learned. The server says what is installed.",
+					"annotation": "What was learned. The server fills in its own.",
 					"annotation_name": "Model",
-					"hint": "What was learned. The server says what is installed."
+					"hint": "What was learned. The server fills in its own."
 				}
 			},
 			{
 				"box": {
-					"id": "obj-57",
+					"id": "obj-66",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -1371,7 +1585,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-58",
+					"id": "obj-67",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -1389,7 +1603,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-59",
+					"id": "obj-68",
 					"maxclass": "live.numbox",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -1411,6 +1625,7 @@
 						15.0
 					],
 					"parameter_enable": 1,
+					"varname": "link",
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_longname": "Link",
@@ -1422,11 +1637,12 @@
 							"parameter_initial": [
 								1
 							],
+							"parameter_invisible": 1,
 							"parameter_unitstyle": 0,
-							"parameter_invisible": 1
+							"parameter_info": "Notes go to the BassNet MIDI devices of this number.",
+							"parameter_annotation_name": "Link"
 						}
 					},
-					"varname": "link",
 					"annotation": "Notes go to the BassNet MIDI devices of this number.",
 					"annotation_name": "Link",
 					"hint": "Notes go to the BassNet MIDI devices of this number."
@@ -1434,7 +1650,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-60",
+					"id": "obj-69",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -1457,7 +1673,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-61",
+					"id": "obj-70",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -1475,7 +1691,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-62",
+					"id": "obj-71",
 					"maxclass": "live.numbox",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -1497,6 +1713,7 @@
 						15.0
 					],
 					"parameter_enable": 1,
+					"varname": "port",
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_longname": "Port",
@@ -1508,11 +1725,12 @@
 							"parameter_initial": [
 								7770
 							],
+							"parameter_invisible": 1,
 							"parameter_unitstyle": 0,
-							"parameter_invisible": 1
+							"parameter_info": "UDP port of the server: see `bassnet serve`.",
+							"parameter_annotation_name": "Port"
 						}
 					},
-					"varname": "port",
 					"annotation": "UDP port of the server: see `bassnet serve`.",
 					"annotation_name": "Port",
 					"hint": "UDP port of the server: see `bassnet serve`."
@@ -1520,7 +1738,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-63",
+					"id": "obj-72",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -1543,7 +1761,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-64",
+					"id": "obj-73",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -1561,7 +1779,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-65",
+					"id": "obj-74",
 					"maxclass": "textedit",
 					"numinlets": 1,
 					"numoutlets": 4,
@@ -1585,9 +1803,13 @@
 						100.0,
 						15.0
 					],
+					"border": 0.0,
+					"fontsize": 9.5,
 					"keymode": 1,
 					"lines": 1,
+					"wordwrap": 0,
 					"parameter_enable": 1,
+					"varname": "host",
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_longname": "Host",
@@ -1597,10 +1819,20 @@
 							"parameter_initial": [
 								"127.0.0.1"
 							],
-							"parameter_invisible": 1
+							"parameter_invisible": 1,
+							"parameter_info": "Machine that the server runs on: 127.0.0.1 is this one. Return takes it.",
+							"parameter_annotation_name": "Host"
+						},
+						"bgcolor": {
+							"expression": "themecolor.live_lcd_bg"
+						},
+						"bordercolor": {
+							"expression": "themecolor.live_lcd_bg"
+						},
+						"textcolor": {
+							"expression": "themecolor.live_lcd_control_fg"
 						}
 					},
-					"varname": "host",
 					"annotation": "Machine that the server runs on: 127.0.0.1 is this one. Return takes it.",
 					"annotation_name": "Host",
 					"hint": "Machine that the server runs on: 127.0.0.1 is this one. Return takes it."
@@ -1608,7 +1840,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-66",
+					"id": "obj-75",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -1631,7 +1863,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-67",
+					"id": "obj-76",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -1650,7 +1882,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-68",
+					"id": "obj-77",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -1668,22 +1900,22 @@
 			},
 			{
 				"box": {
-					"id": "obj-69",
+					"id": "obj-78",
 					"maxclass": "comment",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
 						1303.0,
 						8.0,
-						390.0,
+						562.0,
 						22.0
 					],
-					"text": "The bass out of its ring, beside the mix that is as late."
+					"text": "The bass out of its ring, BASS OUT at the first *~, beside the mix that is as late."
 				}
 			},
 			{
 				"box": {
-					"id": "obj-70",
+					"id": "obj-79",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -1701,7 +1933,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-71",
+					"id": "obj-80",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -1719,7 +1951,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-72",
+					"id": "obj-81",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 2,
@@ -1738,7 +1970,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-73",
+					"id": "obj-82",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -1756,7 +1988,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-74",
+					"id": "obj-83",
 					"maxclass": "live.dial",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -1778,6 +2010,7 @@
 						48.0
 					],
 					"parameter_enable": 1,
+					"varname": "wet",
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_longname": "Dry/Wet",
@@ -1789,11 +2022,13 @@
 							"parameter_initial": [
 								100.0
 							],
+							"parameter_invisible": 0,
 							"parameter_unitstyle": 5,
-							"parameter_invisible": 0
+							"parameter_modmode": 2,
+							"parameter_info": "100 %: the bass alone. The dry mix is delayed as much as the bass is late, so they stay together.",
+							"parameter_annotation_name": "Dry/Wet"
 						}
 					},
-					"varname": "wet",
 					"annotation": "100 %: the bass alone. The dry mix is delayed as much as the bass is late, so they stay together.",
 					"annotation_name": "Dry/Wet",
 					"hint": "100 %: the bass alone. The dry mix is delayed as much as the bass is late, so they stay together."
@@ -1801,7 +2036,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-75",
+					"id": "obj-84",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -1819,7 +2054,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-76",
+					"id": "obj-85",
 					"maxclass": "message",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -1837,7 +2072,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-77",
+					"id": "obj-86",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 2,
@@ -1856,7 +2091,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-78",
+					"id": "obj-87",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -1874,7 +2109,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-79",
+					"id": "obj-88",
 					"maxclass": "live.meter~",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -1902,7 +2137,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-80",
+					"id": "obj-89",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 0,
@@ -1917,7 +2152,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-81",
+					"id": "obj-90",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -1935,7 +2170,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-82",
+					"id": "obj-91",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -1953,7 +2188,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-83",
+					"id": "obj-92",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -1971,7 +2206,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-84",
+					"id": "obj-93",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -1989,7 +2224,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-85",
+					"id": "obj-94",
 					"maxclass": "comment",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -2004,7 +2239,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-86",
+					"id": "obj-95",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -2019,7 +2254,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-87",
+					"id": "obj-96",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
@@ -2037,7 +2272,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-88",
+					"id": "obj-97",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -2047,7 +2282,7 @@
 						328.0,
 						16.0
 					],
-					"text": "offline",
+					"text": "script not started: see the Max Console",
 					"presentation": 1,
 					"presentation_rect": [
 						6.0,
@@ -2063,7 +2298,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-89",
+					"id": "obj-98",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -2089,7 +2324,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-90",
+					"id": "obj-99",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -2104,7 +2339,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-91",
+					"id": "obj-100",
 					"maxclass": "comment",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -2119,7 +2354,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-92",
+					"id": "obj-101",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -2143,7 +2378,7 @@
 					"parameter_enable": 0,
 					"mode": 1,
 					"text": "Audio",
-					"texton": "Audio on",
+					"texton": "Audio",
 					"annotation": "Turns Max's audio on and off.",
 					"annotation_name": "Audio",
 					"hint": "Turns Max's audio on and off."
@@ -2151,7 +2386,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-93",
+					"id": "obj-102",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -2182,7 +2417,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-94",
+					"id": "obj-103",
 					"maxclass": "message",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -2200,7 +2435,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-95",
+					"id": "obj-104",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -2230,11 +2465,11 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-4",
+						"obj-3",
 						0
 					],
 					"destination": [
-						"obj-5",
+						"obj-4",
 						0
 					]
 				}
@@ -2258,7 +2493,67 @@
 						0
 					],
 					"destination": [
-						"obj-11",
+						"obj-7",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-7",
+						0
+					],
+					"destination": [
+						"obj-12",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-6",
+						1
+					],
+					"destination": [
+						"obj-8",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-8",
+						0
+					],
+					"destination": [
+						"obj-9",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-9",
+						0
+					],
+					"destination": [
+						"obj-12",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-8",
+						1
+					],
+					"destination": [
+						"obj-10",
 						0
 					]
 				}
@@ -2270,66 +2565,6 @@
 						1
 					],
 					"destination": [
-						"obj-7",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-7",
-						0
-					],
-					"destination": [
-						"obj-8",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-8",
-						0
-					],
-					"destination": [
-						"obj-11",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-7",
-						1
-					],
-					"destination": [
-						"obj-9",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-4",
-						1
-					],
-					"destination": [
-						"obj-10",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-9",
-						0
-					],
-					"destination": [
 						"obj-11",
 						0
 					]
@@ -2342,19 +2577,19 @@
 						0
 					],
 					"destination": [
+						"obj-12",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
 						"obj-11",
 						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-13",
-						0
 					],
 					"destination": [
-						"obj-14",
+						"obj-12",
 						0
 					]
 				}
@@ -2378,31 +2613,7 @@
 						0
 					],
 					"destination": [
-						"obj-20",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-13",
-						1
-					],
-					"destination": [
-						"obj-14",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-15",
-						0
-					],
-					"destination": [
-						"obj-25",
+						"obj-16",
 						0
 					]
 				}
@@ -2414,7 +2625,19 @@
 						0
 					],
 					"destination": [
-						"obj-20",
+						"obj-21",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-14",
+						1
+					],
+					"destination": [
+						"obj-15",
 						1
 					]
 				}
@@ -2426,8 +2649,20 @@
 						0
 					],
 					"destination": [
+						"obj-26",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
 						"obj-17",
 						0
+					],
+					"destination": [
+						"obj-21",
+						1
 					]
 				}
 			},
@@ -2458,11 +2693,11 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-31",
+						"obj-19",
 						0
 					],
 					"destination": [
-						"obj-32",
+						"obj-20",
 						0
 					]
 				}
@@ -2470,11 +2705,11 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-32",
+						"obj-28",
 						0
 					],
 					"destination": [
-						"obj-34",
+						"obj-29",
 						0
 					]
 				}
@@ -2482,11 +2717,11 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-34",
+						"obj-29",
 						0
 					],
 					"destination": [
-						"obj-35",
+						"obj-30",
 						0
 					]
 				}
@@ -2494,11 +2729,11 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-16",
+						"obj-17",
 						0
 					],
 					"destination": [
-						"obj-35",
+						"obj-30",
 						1
 					]
 				}
@@ -2506,11 +2741,11 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-30",
+						"obj-31",
 						0
 					],
 					"destination": [
-						"obj-31",
+						"obj-32",
 						0
 					]
 				}
@@ -2530,11 +2765,35 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-33",
+						"obj-17",
 						0
 					],
 					"destination": [
-						"obj-28",
+						"obj-33",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-34",
+						0
+					],
+					"destination": [
+						"obj-35",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-35",
+						0
+					],
+					"destination": [
+						"obj-36",
 						0
 					]
 				}
@@ -2555,94 +2814,10 @@
 				"patchline": {
 					"source": [
 						"obj-37",
-						0
-					],
-					"destination": [
-						"obj-39",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-39",
-						0
-					],
-					"destination": [
-						"obj-40",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-16",
-						0
-					],
-					"destination": [
-						"obj-40",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-30",
-						1
-					],
-					"destination": [
-						"obj-36",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-37",
-						0
-					],
-					"destination": [
-						"obj-38",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-38",
-						0
-					],
-					"destination": [
-						"obj-28",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-28",
-						0
-					],
-					"destination": [
-						"obj-27",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-27",
 						2
 					],
 					"destination": [
-						"obj-29",
+						"obj-38",
 						0
 					]
 				}
@@ -2650,11 +2825,35 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-29",
+						"obj-38",
 						0
 					],
 					"destination": [
-						"obj-30",
+						"obj-39",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-39",
+						0
+					],
+					"destination": [
+						"obj-40",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-40",
+						0
+					],
+					"destination": [
+						"obj-43",
 						0
 					]
 				}
@@ -2666,6 +2865,54 @@
 						0
 					],
 					"destination": [
+						"obj-37",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-39",
+						0
+					],
+					"destination": [
+						"obj-41",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-41",
+						0
+					],
+					"destination": [
+						"obj-42",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-42",
+						0
+					],
+					"destination": [
+						"obj-43",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-37",
+						1
+					],
+					"destination": [
 						"obj-44",
 						0
 					]
@@ -2678,7 +2925,55 @@
 						0
 					],
 					"destination": [
-						"obj-42",
+						"obj-45",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-45",
+						0
+					],
+					"destination": [
+						"obj-46",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-46",
+						0
+					],
+					"destination": [
+						"obj-28",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-28",
+						0
+					],
+					"destination": [
+						"obj-47",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-47",
+						0
+					],
+					"destination": [
+						"obj-34",
 						0
 					]
 				}
@@ -2690,19 +2985,7 @@
 						1
 					],
 					"destination": [
-						"obj-47",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-47",
-						0
-					],
-					"destination": [
-						"obj-42",
+						"obj-48",
 						0
 					]
 				}
@@ -2714,6 +2997,18 @@
 						0
 					],
 					"destination": [
+						"obj-31",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-31",
+						0
+					],
+					"destination": [
 						"obj-49",
 						0
 					]
@@ -2726,32 +3021,8 @@
 						0
 					],
 					"destination": [
-						"obj-42",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-50",
-						0
-					],
-					"destination": [
-						"obj-51",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-51",
-						0
-					],
-					"destination": [
-						"obj-42",
-						0
+						"obj-34",
+						1
 					]
 				}
 			},
@@ -2774,7 +3045,7 @@
 						0
 					],
 					"destination": [
-						"obj-42",
+						"obj-51",
 						0
 					]
 				}
@@ -2783,22 +3054,10 @@
 				"patchline": {
 					"source": [
 						"obj-54",
-						0
+						1
 					],
 					"destination": [
-						"obj-55",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-55",
-						0
-					],
-					"destination": [
-						"obj-42",
+						"obj-56",
 						0
 					]
 				}
@@ -2807,7 +3066,19 @@
 				"patchline": {
 					"source": [
 						"obj-56",
-						1
+						0
+					],
+					"destination": [
+						"obj-51",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-57",
+						0
 					],
 					"destination": [
 						"obj-58",
@@ -2822,7 +3093,7 @@
 						0
 					],
 					"destination": [
-						"obj-42",
+						"obj-51",
 						0
 					]
 				}
@@ -2834,7 +3105,19 @@
 						0
 					],
 					"destination": [
-						"obj-61",
+						"obj-60",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-60",
+						0
+					],
+					"destination": [
+						"obj-51",
 						0
 					]
 				}
@@ -2846,7 +3129,7 @@
 						0
 					],
 					"destination": [
-						"obj-42",
+						"obj-62",
 						0
 					]
 				}
@@ -2858,6 +3141,18 @@
 						0
 					],
 					"destination": [
+						"obj-51",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-63",
+						0
+					],
+					"destination": [
 						"obj-64",
 						0
 					]
@@ -2870,19 +3165,7 @@
 						0
 					],
 					"destination": [
-						"obj-42",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-5",
-						2
-					],
-					"destination": [
-						"obj-65",
+						"obj-51",
 						0
 					]
 				}
@@ -2891,55 +3174,31 @@
 				"patchline": {
 					"source": [
 						"obj-65",
-						0
-					],
-					"destination": [
-						"obj-67",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-67",
-						0
-					],
-					"destination": [
-						"obj-68",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-68",
-						0
-					],
-					"destination": [
-						"obj-42",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-67",
 						1
 					],
 					"destination": [
+						"obj-67",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-67",
+						0
+					],
+					"destination": [
+						"obj-51",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
 						"obj-68",
 						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-16",
-						0
 					],
 					"destination": [
 						"obj-70",
@@ -2954,7 +3213,7 @@
 						0
 					],
 					"destination": [
-						"obj-71",
+						"obj-51",
 						0
 					]
 				}
@@ -2963,18 +3222,6 @@
 				"patchline": {
 					"source": [
 						"obj-71",
-						0
-					],
-					"destination": [
-						"obj-72",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-72",
 						0
 					],
 					"destination": [
@@ -2987,6 +3234,78 @@
 				"patchline": {
 					"source": [
 						"obj-73",
+						0
+					],
+					"destination": [
+						"obj-51",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-6",
+						2
+					],
+					"destination": [
+						"obj-74",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-74",
+						0
+					],
+					"destination": [
+						"obj-76",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-76",
+						0
+					],
+					"destination": [
+						"obj-77",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-77",
+						0
+					],
+					"destination": [
+						"obj-51",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-76",
+						1
+					],
+					"destination": [
+						"obj-77",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-17",
 						0
 					],
 					"destination": [
@@ -2998,167 +3317,59 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-3",
+						"obj-79",
+						0
+					],
+					"destination": [
+						"obj-80",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-80",
+						0
+					],
+					"destination": [
+						"obj-81",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-81",
+						0
+					],
+					"destination": [
+						"obj-82",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-82",
+						0
+					],
+					"destination": [
+						"obj-88",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-4",
 						5
 					],
 					"destination": [
-						"obj-70",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-74",
-						0
-					],
-					"destination": [
-						"obj-75",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-75",
-						0
-					],
-					"destination": [
-						"obj-76",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-76",
-						0
-					],
-					"destination": [
-						"obj-77",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-77",
-						0
-					],
-					"destination": [
-						"obj-78",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-77",
-						0
-					],
-					"destination": [
-						"obj-73",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-13",
-						0
-					],
-					"destination": [
-						"obj-81",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-3",
-						4
-					],
-					"destination": [
-						"obj-81",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-81",
-						0
-					],
-					"destination": [
-						"obj-82",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-78",
-						0
-					],
-					"destination": [
-						"obj-82",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-82",
-						0
-					],
-					"destination": [
-						"obj-80",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-73",
-						0
-					],
-					"destination": [
-						"obj-80",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-13",
-						1
-					],
-					"destination": [
-						"obj-83",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-3",
-						4
-					],
-					"destination": [
-						"obj-83",
+						"obj-79",
 						1
 					]
 				}
@@ -3178,43 +3389,19 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-78",
-						0
-					],
-					"destination": [
-						"obj-84",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
 						"obj-84",
 						0
 					],
 					"destination": [
-						"obj-80",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-73",
+						"obj-85",
 						0
-					],
-					"destination": [
-						"obj-80",
-						1
 					]
 				}
 			},
 			{
 				"patchline": {
 					"source": [
-						"obj-3",
+						"obj-85",
 						0
 					],
 					"destination": [
@@ -3226,8 +3413,8 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-3",
-						1
+						"obj-86",
+						0
 					],
 					"destination": [
 						"obj-87",
@@ -3238,44 +3425,20 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-3",
-						2
+						"obj-86",
+						0
 					],
 					"destination": [
-						"obj-88",
-						0
+						"obj-82",
+						1
 					]
 				}
 			},
 			{
 				"patchline": {
 					"source": [
-						"obj-3",
-						3
-					],
-					"destination": [
-						"obj-89",
+						"obj-14",
 						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-3",
-						6
-					],
-					"destination": [
-						"obj-56",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-3",
-						7
 					],
 					"destination": [
 						"obj-90",
@@ -3286,12 +3449,84 @@
 			{
 				"patchline": {
 					"source": [
+						"obj-4",
+						4
+					],
+					"destination": [
+						"obj-90",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-90",
+						0
+					],
+					"destination": [
+						"obj-91",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
 						"obj-87",
 						0
 					],
 					"destination": [
-						"obj-3",
+						"obj-91",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-91",
 						0
+					],
+					"destination": [
+						"obj-89",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-82",
+						0
+					],
+					"destination": [
+						"obj-89",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-14",
+						1
+					],
+					"destination": [
+						"obj-92",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-4",
+						4
+					],
+					"destination": [
+						"obj-92",
+						1
 					]
 				}
 			},
@@ -3302,8 +3537,20 @@
 						0
 					],
 					"destination": [
-						"obj-80",
+						"obj-93",
 						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-87",
+						0
+					],
+					"destination": [
+						"obj-93",
+						1
 					]
 				}
 			},
@@ -3314,15 +3561,27 @@
 						0
 					],
 					"destination": [
-						"obj-94",
-						0
+						"obj-89",
+						1
 					]
 				}
 			},
 			{
 				"patchline": {
 					"source": [
-						"obj-94",
+						"obj-82",
+						0
+					],
+					"destination": [
+						"obj-89",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-4",
 						0
 					],
 					"destination": [
@@ -3330,70 +3589,178 @@
 						0
 					]
 				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-4",
+						1
+					],
+					"destination": [
+						"obj-96",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-4",
+						2
+					],
+					"destination": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-4",
+						3
+					],
+					"destination": [
+						"obj-98",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-4",
+						6
+					],
+					"destination": [
+						"obj-65",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-4",
+						7
+					],
+					"destination": [
+						"obj-99",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-96",
+						0
+					],
+					"destination": [
+						"obj-4",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-101",
+						0
+					],
+					"destination": [
+						"obj-89",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-102",
+						0
+					],
+					"destination": [
+						"obj-103",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-103",
+						0
+					],
+					"destination": [
+						"obj-104",
+						0
+					]
+				}
 			}
 		],
 		"parameters": {
-			"obj-32": [
+			"obj-28": [
 				"X",
 				"X",
 				0
 			],
-			"obj-37": [
+			"obj-31": [
 				"Y",
 				"Y",
-				0
-			],
-			"obj-43": [
-				"Gain",
-				"Gain",
-				0
-			],
-			"obj-45": [
-				"Timbre",
-				"Timbre",
-				0
-			],
-			"obj-48": [
-				"Octave",
-				"Octave",
-				0
-			],
-			"obj-50": [
-				"Tuning",
-				"Tuning",
 				0
 			],
 			"obj-52": [
-				"Gate",
-				"Gate",
+				"Gain",
+				"Gain",
 				0
 			],
 			"obj-54": [
-				"Ring",
-				"Ring",
+				"Timbre",
+				"Timbre",
 				0
 			],
-			"obj-56": [
-				"Model",
-				"Model",
+			"obj-57": [
+				"Octave",
+				"Octave",
 				0
 			],
 			"obj-59": [
-				"Link",
-				"Link",
+				"Tuning",
+				"Tuning",
 				0
 			],
-			"obj-62": [
-				"Port",
-				"Port",
+			"obj-61": [
+				"Gate",
+				"Gate",
+				0
+			],
+			"obj-63": [
+				"Ring",
+				"Ring",
 				0
 			],
 			"obj-65": [
+				"Model",
+				"Model",
+				0
+			],
+			"obj-68": [
+				"Link",
+				"Link",
+				0
+			],
+			"obj-71": [
+				"Port",
+				"Port",
+				0
+			],
+			"obj-74": [
 				"Host",
 				"Host",
 				0
 			],
-			"obj-74": [
+			"obj-83": [
 				"Dry/Wet",
 				"Dry/Wet",
 				0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bassnet_osc.params import PARAMS
 from bassnet_osc.spec import HELLO_BYTES, HOST, PORT, SEQ_MODULO, USUAL_RATE
-from max_patch.controls import LATENCY_TARGET_MS, RING_MS
+from max_patch.controls import DEVICE_MODELS, LATENCY_TARGET_MS, RING_MS, SPARE_MODELS
 
 FILES = ("ring.js", "blocks.js", "session.js", "bridge.js", "bassnet.js")
 RING_FRAMES = 1 << 17  # samples of each ring: 2.7 s at 48 kHz, and SEQ_MODULO blocks are a multiple of it
@@ -39,4 +39,6 @@ def numbers(client: str) -> dict[str, object]:
         "ringMs": RING_MS,
         "latencyTargetMs": LATENCY_TARGET_MS,
         "params": list(PARAMS),
+        "models": list(DEVICE_MODELS),
+        "spareModels": list(SPARE_MODELS),
     }

@@ -12,7 +12,7 @@ from typing import Literal
 
 import bassnet_osc
 from bassnet_osc.params import PARAMS, TIMBRE_NAMES
-from bassnet_osc.spec import A4_HZ, DEFAULT_MODEL, PORT, ModelSpec
+from bassnet_osc.spec import A4_HZ, DEFAULT_MODEL, PORT, ModelSpec, Spec
 
 LATENCY_TARGET_MS = 60  # what the server's offset is padded to: live models have 50.4 at most
 RING_MS, LOWEST_RING_MS, HIGHEST_RING_MS = 70, 20, 200  # by which an answer may be late
@@ -42,10 +42,21 @@ class Control:
     is_automated: bool = True
 
 
-def live_models() -> tuple[str, ...]:
-    """Names of the shipped models that can play along: those whose analysis hears no future."""
-    cards = [json.loads(path.read_text()) for path in MODELS.glob("*/model.json")]
-    return tuple(sorted(card["name"] for card in cards if card["spec"]["cqt"]["alignment"] == "causal"))
+def live_models(is_ahead: bool) -> tuple[str, ...]:
+    """Names of the shipped models that can play along: those whose analysis hears no future.
+
+    `is_ahead`: with those that guess what comes, which gain nothing where all offsets are padded to one.
+    """
+    cards = {path.parent.name: json.loads(path.read_text()) for path in MODELS.glob("*/model.json")}
+    specs = {name: Spec.from_dict(card["spec"]) for name, card in cards.items()}
+    live = {name: spec for name, spec in specs.items() if spec.cqt.alignment == "causal"}
+    return tuple(sorted(name for name, spec in live.items() if is_ahead or not spec.window.ahead))
+
+
+DEVICE_MODELS = live_models(is_ahead=False)
+SPARE_MODELS = tuple(
+    f"own {n}" for n in range(1, 9)
+)  # items for the server's other models: Live saves numbers
 
 
 def _axis(name: str, help: str) -> Control:
@@ -99,7 +110,9 @@ CONTROLS = (
         "How long an answer may take, and a part of the latency. Raise it when blocks come too late.",
     ),
     _menu("timbre", TIMBRE_NAMES, TIMBRE_NAMES[0], "Sound of the bass."),
-    _menu("model", live_models(), DEFAULT_MODEL, "What was learned. The server says what is installed."),
+    _menu(
+        "model", DEVICE_MODELS + SPARE_MODELS, DEFAULT_MODEL, "What was learned. The server fills in its own."
+    ),
     _menu(
         "sync",
         ("Free", "Sync"),

@@ -20,6 +20,7 @@ from max_patch.parameters import parameter, text_parameter
 
 Host = Literal["live", "max"]
 
+AGAIN_MS = 3000  # after which the latency is declared once more
 FIRST_REPLY_PORT = 49151  # until the script has drawn one
 SCRIPT = "bassnet_embedded.js"  # no file has this name, so that Max takes the text that is embedded
 NOTES = "bassnet_notes"  # to the MIDI devices: a name that all devices share
@@ -45,8 +46,9 @@ def _script(graph: Graph, host: Host, rings: dict[str, str], say: str) -> None:
     """The script, and when it is told what."""
     graph.comment("about_script", "The script: blocks of the mix out, blocks of the bass in.", (2.6, 6.5))
     graph.text("said", f"receive {say}", (2.6, 7.5))
+    graph.text("ordered", "deferlow", (3.9, 7.5))  # in the order in which they were sent
     text = f"v8 {SCRIPT} {' '.join(rings.values())} @embed 1"
-    textfile = {"filename": SCRIPT, "flags": 0, "embed": 1, "autowatch": 1, "text": bridge_text(host)}
+    textfile = {"filename": SCRIPT, "flags": 0, "embed": 1, "autowatch": 0, "text": bridge_text(host)}
     keys = {
         "saved_object_attributes": {"parameter_enable": 0},
         "textfile": textfile,
@@ -61,7 +63,7 @@ def _script(graph: Graph, host: Host, rings: dict[str, str], say: str) -> None:
     graph.text("rate", "prepend rate", (3.7, 2.8))
     graph.text("enabled", "prepend enabled", (3.7, 0.8))
     graph.text("say_state", f"send {say}", (3.1, 4.8))
-    graph.chain("said", "script")
+    graph.chain("said", "ordered", "script")
     graph.chain("device", "order", "start", "say_state")
     graph.cord("order:1", "audio")
     graph.chain("audio", "dsp", "say_state")
@@ -98,7 +100,7 @@ def _controls(graph: Graph, say: str) -> None:
         graph.chain(f"say_{name}", "say_controls")
     keys = text_parameter("host", HOST, HOST_HELP)
     at = (5.8, 15.6)
-    graph.shown("host", "textedit", at, face.RECTS["host"], words=HOST, keymode=1, lines=1, **keys)
+    graph.shown("host", "textedit", at, face.RECTS["host"], words=HOST, **face.TEXT_KEYS, **keys)
     _label(graph, "host", (5.8, 15))
     graph.text("host_text", "route text", (5.8, 16.4))
     graph.text("say_host", "prepend host", (5.8, 17.4))
@@ -114,7 +116,14 @@ def _server(graph: Graph, host: Host) -> None:
     graph.text("udp_in", f"udpreceive {FIRST_REPLY_PORT} @defer 1 @quiet 1", (6.7, 10.5))
     help_state, help_told = face.help("State", face.STATE_HELP), face.help("Latency", face.TOLD_HELP)
     state, told = face.LEFT | help_state, face.LEFT | help_told
-    graph.shown("state", "live.comment", (6.7, 12.7), face.STATE, words="offline", **state)
+    graph.shown(
+        "state",
+        "live.comment",
+        (6.7, 12.7),
+        face.STATE,
+        words="script not started: see the Max Console",
+        **state,
+    )
     graph.shown(
         "told", "live.comment", (6.7, 13.7), face.TOLD, words=f"{LATENCY_TARGET_MS + RING_MS} ms late", **told
     )
@@ -130,10 +139,14 @@ def _server(graph: Graph, host: Host) -> None:
         graph.cord(f"script:{outlet}", name)
     graph.chain("udp_in", "script")
     if host == "live":
+        graph.text("again", f"pipe {AGAIN_MS}", (7.5, 14.7))  # Live may not be ready at first
+        graph.text("and_again", f"pipe {3 * AGAIN_MS}", (8.3, 14.7))
         graph.message("declare", "latency $1", (6.7, 15.7))
         graph.text("patcher", "thispatcher", (6.7, 16.7))
-        graph.cord("script:4", "declare")
-        graph.chain("declare", "patcher")
+        for name in ("declare", "again", "and_again"):
+            graph.cord("script:4", name)
+        graph.chain("again", "declare", "patcher")
+        graph.cord("and_again", "declare")
 
 
 def _transport(graph: Graph, say: str) -> None:
@@ -158,7 +171,7 @@ def _switches(graph: Graph, say: str) -> None:
     """Audio on and off, and a new beginning: a patch in Max has no track whose transport it could follow."""
     graph.comment("about_switches", "Audio, and a new beginning.", (4.7, -0.7))
     off = {"parameter_enable": 0}
-    on = {"mode": 1, "text": "Audio", "texton": "Audio on"}
+    on = {"mode": 1, "text": "Audio", "texton": "Audio"}
     audio, anew = face.help("Audio", face.AUDIO_HELP), face.help("Anew", face.ANEW_HELP)
     graph.shown("switch", "live.text", (4.7, 0.3), face.SWITCH, **off, **on, **audio)
     graph.shown("anew", "live.text", (5.5, 0.3), face.ANEW, mode=0, text="Anew", **off, **anew)

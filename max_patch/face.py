@@ -48,6 +48,14 @@ AUDIO_HELP = "Turns Max's audio on and off."
 ANEW_HELP = "The bass begins anew, as if it had heard nothing."
 STATE_HELP = "What the server is at, or why there is none."
 TOLD_HELP = "How late the bass is, and so the dry mix; told to Live, which makes up for it."
+_COLOURS = {"bgcolor": "live_lcd_bg", "bordercolor": "live_lcd_bg", "textcolor": "live_lcd_control_fg"}
+
+
+def theme(**colours: str) -> dict[str, Any]:
+    """Colours of Live's theme, for objects that do not follow it by themselves."""
+    return {name: {"expression": f"themecolor.{colour}"} for name, colour in colours.items()}
+
+
 LEFT: dict[str, Any] = {"textjustification": 0}
 PAD_KEYS: dict[str, Any] = {
     "displayknob": 1,
@@ -57,9 +65,14 @@ PAD_KEYS: dict[str, Any] = {
     "nodesnames": [""],
     "nsize": [0.0],  # and there is no node to be seen
     "parameter_enable": 0,
+    "saved_attribute_attributes": theme(
+        **_COLOURS, knobcolor="live_lcd_control_fg", nodecolor="live_lcd_bg", pointcolor="live_lcd_bg"
+    ),
     "xplace": [0.5],
     "yplace": [0.5],
 }
+TEXT_KEYS: dict[str, Any] = {"border": 0.0, "fontsize": 9.5, "keymode": 1, "lines": 1, "wordwrap": 0}
+TEXT_COLOURS = theme(**_COLOURS)
 
 
 def help(title: str, text: str) -> dict[str, Any]:

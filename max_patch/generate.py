@@ -17,7 +17,12 @@ from max_patch.picture import face_svg, patch_svg
 from max_patch.signals import TOTAL
 
 HERE = Path(__file__).parent
-FACE_WINDOW = (100, 100, face.WIDTH + 20, face.HEIGHT + 20)  # of the patch in Max: it opens on its face
+FACE_WINDOW = (
+    100,
+    100,
+    face.WIDTH + 60,
+    face.HEIGHT + 100,
+)  # of the patch in Max: its face, and the toolbars around it
 
 
 def files() -> dict[str, bytes]:

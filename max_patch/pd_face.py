@@ -34,7 +34,7 @@ def face(c: Canvas) -> None:
         _comment(c, LABELS[name], 20 + 116 * i, 206)
         _number(c, name, 20 + 116 * i, 228, lowest, highest)
     _choice(c, "timbre", TIMBRE_NAMES, 266)
-    _choice(c, "model", live_models(), 336)
+    _choice(c, "model", live_models(is_ahead=True), 336)
     _comment(c, "plays", 400, 374)
     _cnv(c, "plays", (450, 374), (190, 22), "empty", "$0-plays-face")
     _meters(c)

@@ -13,7 +13,8 @@ from max_patch.graph import Graph
 from max_patch.parameters import parameter
 
 POLL_MS = 5  # how often the script is told the count
-SMOOTHING_MS = 20  # of the dry/wet dial, and between two moves of the pad
+SMOOTHING_MS = 20  # of the dry/wet dial
+DRAW_MS = 40  # between two moves of the pad, its knob's or the dials'
 MAX_DELAY = 1 << 16  # samples of the dry signal: LATENCY_TARGET_MS and the longest ring at 192 kHz
 RING = round(RING_MS * USUAL_RATE / 1000)  # samples
 TOTAL = RING + round(LATENCY_TARGET_MS * USUAL_RATE / 1000)
@@ -21,7 +22,7 @@ TOTAL = RING + round(LATENCY_TARGET_MS * USUAL_RATE / 1000)
 
 def mix(graph: Graph, is_live: bool, rings: dict[str, str], say: str) -> None:
     """The mix, mono, into its ring at the running count."""
-    graph.comment("about_mix", "The mix goes into its ring at the running count.", (0, -0.7))
+    graph.comment("about_mix", "MIX IN: to +~, and to both delay~ on the right.", (0, -0.7))
     graph.text("in", "plugin~" if is_live else "adc~ 1 2", (0, 0.3))
     graph.text("sum", "+~", (0, 1.3))
     graph.text("half", "*~ 0.5", (0, 2.3))
@@ -44,32 +45,54 @@ def mix(graph: Graph, is_live: bool, rings: dict[str, str], say: str) -> None:
 def z(graph: Graph, rings: dict[str, str]) -> None:
     """Both dials into rings as well, so that z keeps its place in the mix, and the pad that shows them."""
     graph.comment("about_z", "z keeps its place in the mix: it has rings as well.", (0, 9.5))
+    for column, name in enumerate(("x", "y")):
+        left = 0.7 * column
+        dial(graph, name, (0.9 + left, 16.6))
+        graph.text(f"signal_{name}", "sig~", (0.9 + left, 18.5))
+        graph.text(f"to_{name}", f"poke~ {rings[name]}", (0.9 + left, 19.5))
+        graph.chain(name, f"signal_{name}", f"to_{name}")
+        graph.cord("count", f"to_{name}:1")
+    _pad(graph)
+
+
+def _pad(graph: Graph) -> None:
+    """While the mouse is down, and once as it is let go, the pad is asked where its knob is."""
     keys = face.PAD_KEYS | face.help("z", PAD_HELP)
-    graph.shown("pad", "nodes", (0, 11.6), face.PAD, **keys)
     graph.text("pad_xy", "pak 0.5 0.5", (0, 10.6))
-    graph.text("pad_slow", f"speedlim {SMOOTHING_MS}", (0.7, 11.6))
-    graph.text("pad_ends", "unpack 0. 0. 0", (0.7, 12.6))
+    graph.text("pad_seldom", f"speedlim {DRAW_MS}", (0, 11.5))
+    graph.text("pad_later", "deferlow", (0, 12.4))  # what is drawn has time
+    graph.shown("pad", "nodes", (0, 13.4), face.PAD, **keys)
+    graph.text("mouse", f"speedlim {DRAW_MS}", (0.9, 11.5))
+    graph.text("button", "zl.nth 3", (0.9, 12.4))
+    graph.text("is_down", "sel 1", (1.5, 12.4))
+    graph.text("was_down", "change", (1.5, 11.5))
+    graph.text("is_up", "sel 0", (2, 12.4))
+    graph.message("where", "getxy", (1.5, 13.4))
+    graph.text("answer", "route xy", (0.9, 13.4))
+    graph.text("knob", "unpack 0. 0.", (0.9, 14.3))
+    graph.chain("pad_xy", "pad_seldom", "pad_later", "pad")
+    graph.cord("pad:2", "mouse")
+    graph.chain("mouse", "button", "is_down", "where", "pad")
+    graph.chain("button", "was_down", "is_up", "where")
+    graph.cord("pad:1", "answer")
+    graph.chain("answer", "knob")
     for column, name in enumerate(("x", "y")):
         control, left = BY_NAME[name], 0.7 * column
         ends = f"{control.lowest:g}. {control.highest:g}."
-        graph.text(f"from_pad_{name}", f"scale 0. 1. {ends}", (0.7 + left, 13.6))
-        dial(graph, name, (0.7 + left, 14.6))
-        graph.text(f"to_pad_{name}", f"scale {ends} 0. 1.", (0.7 + left, 10.6))
-        graph.text(f"signal_{name}", "sig~", (0.7 + left, 16.5))
-        graph.text(f"to_{name}", f"poke~ {rings[name]}", (0.7 + left, 17.5))
-        graph.chain(f"from_pad_{name}", name, f"signal_{name}", f"to_{name}")
-        graph.cord("count", f"to_{name}:1")
-        graph.cord(f"pad_ends:{column}", f"from_pad_{name}")
-        graph.chain(name, f"to_pad_{name}")
+        graph.text(f"from_pad_{name}", f"scale 0. 1. {ends}", (0.9 + left, 15.2))
+        graph.text(f"to_pad_{name}", f"scale {ends} 0. 1.", (0.9 + left, 10.6))
+        graph.cord(f"knob:{column}", f"from_pad_{name}")
+        graph.chain(f"from_pad_{name}", name, f"to_pad_{name}")
         graph.cord(f"to_pad_{name}", f"pad_xy:{column}")
-    graph.chain("pad_xy", "pad")
-    graph.cord("pad:2", "pad_slow")
-    graph.chain("pad_slow", "pad_ends")
 
 
 def bass(graph: Graph, is_live: bool, rings: dict[str, str]) -> None:
     """The bass out of its ring, and the mix as late as it is."""
-    graph.comment("about_bass", "The bass out of its ring, beside the mix that is as late.", (6.7, -0.7))
+    graph.comment(
+        "about_bass",
+        "The bass out of its ring, BASS OUT at the first *~, beside the mix that is as late.",
+        (6.7, -0.7),
+    )
     graph.text("late", f"+~ {RING_FRAMES - RING}", (6.7, 0.3))
     graph.text("wrap", f"%~ {RING_FRAMES}", (6.7, 1.3))
     graph.text("from_bass", f"index~ {rings['bass']}", (6.7, 2.3))

@@ -77,6 +77,7 @@ def test_the_device_is_the_patch_but_for_its_doors() -> None:
         "live.path",
         "live.observer",
         "prepend",
+        "pipe",
         "Live's",
     }
 
@@ -137,6 +138,12 @@ def test_nothing_has_to_be_there_beside_the_file(patch: Patch) -> None:
             assert box["textfile"]["text"] == bridge_text.bridge_text("live" if patch is LIVE else "max")
 
 
+def test_no_file_of_the_repository_could_be_taken_for_the_embedded_script() -> None:
+    for patch in (MAX, LIVE):
+        [name] = [box["filename"] for box in patch.boxes.values() if kind(box) == "v8"]
+        assert not list(FOLDER.parent.glob(f"[!.]*/**/{name}"))
+
+
 def test_what_is_sent_is_received_and_names_are_the_devices_own() -> None:
     for patch in (MAX, LIVE):
         texts = [box.get("text", "") for box in patch.boxes.values() if box["maxclass"] == "newobj"]
@@ -162,8 +169,9 @@ def test_the_script_has_a_handler_for_each_message_that_it_is_sent(name: str) ->
     sent = {word for door in doors for box in patch.into(door["id"]) for word in _messages(box)}
     assert sent and sent <= handlers, sent - handlers
     assert "anything" in handlers  # what the server says
-    direct = {kind(box) for box in patch.into(script["id"])}
-    assert direct == {"receive", "udpreceive"}
+    [ordered, _] = sorted(patch.into(script["id"]), key=kind)
+    assert [kind(box) for box in patch.into(script["id"])] == ["deferlow", "udpreceive"]
+    assert [kind(box) for box in patch.into(ordered["id"])] == ["receive"]  # all in one order
     expected = {
         "start",
         "clock",
@@ -227,7 +235,9 @@ def test_ranges_are_those_of_the_protocol() -> None:
                 assert ranges[name.capitalize()] == (param.lowest, param.highest)
         assert ranges["X"] == ranges["Y"] == (-ModelSpec.z_limit, ModelSpec.z_limit)
         assert tuple(found["Timbre"]["parameter_enum"]) == TIMBRE_NAMES
-        assert set(found["Model"]["parameter_enum"]) <= set(installed())
+        models = found["Model"]["parameter_enum"]
+        assert set(models) - set(controls.SPARE_MODELS) <= set(installed())
+        assert models[-len(controls.SPARE_MODELS) :] == list(controls.SPARE_MODELS)
         assert found["Model"]["parameter_enum"][found["Model"]["parameter_initial"][0]] == DEFAULT
         assert found["Port"]["parameter_initial"] == [PORT] and found["Host"]["parameter_initial"] == [HOST]
 
@@ -297,14 +307,21 @@ def test_each_control_has_a_help_text(patch: Patch) -> None:
         if box["maxclass"] == "live.comment" and "annotation" not in box:
             continue  # a label
         assert box["annotation"] and box["annotation_name"] and box["hint"] == box["annotation"]
+        if box.get("parameter_enable"):
+            assert box["saved_attribute_attributes"]["valueof"]["parameter_info"] == box["annotation"]
     shown = {box.get("varname") for box in patch.shown.values()}
     absent = {"sync"} if patch is MAX else set()
     assert patch is MIDI or {control.name for control in controls.CONTROLS} - absent <= shown
 
 
 def test_colours_are_the_themes(patch: Patch) -> None:
+    """live.* objects follow Live's theme where they say nothing; the others have to ask for it."""
     for box in patch.boxes.values():
         assert not [key for key in box if "color" in key]
+        asked = {key: c for key, c in box.get("saved_attribute_attributes", {}).items() if key != "valueof"}
+        assert all(colour["expression"].startswith("themecolor.live_") for colour in asked.values())
+        is_shown = bool(box.get("presentation"))
+        assert bool(asked) == (is_shown and not box["maxclass"].startswith("live.")), box
 
 
 # --- latency -----------------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ def test_the_patch_knows_what_the_server_knows() -> None:
     for name, param in PARAMS.items():
         assert f"oscformat {'-f i ' if param.kind == 'i' else ''}bassnet param {name};" in text
     assert set(pd_steer.NUMBERS) | {"timbre"} == set(PARAMS) and pd_session.HELLO_BYTES == HELLO_BYTES
-    assert all(f" {word};" in text for word in (*TIMBRE_NAMES, *live_models()))
+    assert all(f" {word};" in text for word in (*TIMBRE_NAMES, *live_models(is_ahead=True)))
 
 
 # --- what is heard -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ outlets = 8;
 
 const [OSC, LISTEN, STATE, TOLD, TOTAL, RING, MODELS, NOTE] = [0, 1, 2, 3, 4, 5, 6, 7]; // outlets
 const MAX_PACKET = 9000; // bytes that udpsend may send; less than macOS does
+const SETTLE_MS = 500; // a drag of the ring or the port is one change: each restarts the session
 const BUFFERS = ["mix", "x", "y", "bass"]; // in the order in which jsarguments names them
 
 /** The four buffer~. Max may not have made them yet, or in another size. */
@@ -82,7 +83,7 @@ class Notes {
   }
 }
 
-/** The menu of models. It counts its items, so where these change, the one that was chosen is shown again. */
+/** The menu of models. Live saves an item's number: shipped models keep theirs, others take spare ones. */
 class Menu {
   /** @param {function(...string): void} tell takes a message to the menu */
   constructor(tell) {
@@ -90,19 +91,49 @@ class Menu {
     this.names = "";
   }
 
-  /** Its items, if they are others than before. */
+  /** Its items, where the server has others than before; a saved one that was a spare then says its name. */
   fill(names, chosen) {
-    if (this.names !== String(names)) {
-      this.names = String(names);
-      this.tell("_parameter_range", ...names);
-      if (names.includes(chosen)) {
+    const nSpare = SPEC.spareModels.length;
+    const others = names.filter((name) => !SPEC.models.includes(name)).slice(0, nSpare);
+    const items = [...SPEC.models, ...others, ...SPEC.spareModels.slice(others.length)];
+    if (this.names !== String(items)) {
+      this.names = String(items);
+      this.tell("_parameter_range", ...items);
+      if (chosen === undefined) {
+        this.tell("bang");
+      } else if (items.includes(chosen)) {
         this.tell("setsymbol", chosen);
       }
     }
   }
 }
 
+/** A setting that is dragged: it holds once it has stayed for SETTLE_MS, or at once before the beginning. */
+class Setting {
+  /** @param {function(*): void} take is told what holds */
+  constructor(take) {
+    this.take = take;
+    this.task = new Task(() => take(this.value), this);
+  }
+
+  /** Another value. */
+  set(value) {
+    this.value = value;
+    this.task.cancel();
+    if (bridge.isStarted) {
+      this.task.schedule(SETTLE_MS);
+    } else {
+      this.take(value);
+    }
+  }
+}
+
 const bridge = new Bridge();
+const settings = {
+  ring: new Setting((ms) => bridge.setRing(ms)),
+  host: new Setting((name) => bridge.move(name, bridge.session.port)),
+  port: new Setting((n) => bridge.move(bridge.session.host, n)),
+};
 
 function start() {
   bridge.start();
@@ -117,7 +148,7 @@ function rate(hz) {
   bridge.setRate(Math.round(hz));
 }
 function ring(ms) {
-  bridge.setRing(ms);
+  settings.ring.set(Math.round(ms)); // a dial between two numbers shows one of them
 }
 function playing(isOn) {
   bridge.play(Boolean(isOn));
@@ -134,17 +165,19 @@ function param(name, value) {
   }
 }
 function model(name) {
-  bridge.choose("/bassnet/model", name);
+  if (!SPEC.spareModels.includes(name)) {
+    bridge.choose("/bassnet/model", name);
+  }
 }
 function link(n) {
   bridge.notes.linkTo(n);
 }
 function host(name) {
-  bridge.move(String(name), bridge.session.port);
+  settings.host.set(String(name));
 }
 function port(n) {
-  if (Number.isInteger(n) && n > 0 && n < 65536) {
-    bridge.move(bridge.session.host, n);
+  if (n >= 1 && n < 65536) {
+    settings.port.set(Math.round(n));
   }
 }
 function anything() {

@@ -7,6 +7,7 @@
  * on, far enough ahead for old answers not to be taken for new ones.
  */
 
+const OLDEST = 1 << 14; // samples that a count may be behind the newest one
 const SEQ_LEAP = 4096; // blocks: more than a second, and more than SLOTS, at any rate
 const NEVER = -2; // no block, nor the one before any
 
@@ -47,6 +48,9 @@ class Blocks {
    */
   follow(count) {
     const step = (count - this.count + SPEC.ringFrames) % SPEC.ringFrames;
+    if (this.isRunning && step >= SPEC.ringFrames - OLDEST) {
+      return 0; // Max gives out what waited in another order; a signal that begins anew says so with dsp
+    }
     this.count = count;
     if (this.isRunning && step <= SPEC.ringFrames / 2) {
       this.now += step;

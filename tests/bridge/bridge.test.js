@@ -115,21 +115,21 @@ test("a server that knows no /bassnet/models does no harm; one that does fills t
   const [patch] = settled(network);
   assert.deepEqual(patch.out[OUTLETS.models], []);
   assert.ok(patch.out[OUTLETS.state].every(([, text]) => !text.startsWith("refused")));
-  const list = ["_parameter_range", "groove-live", "a1-live"];
+  const list = ["_parameter_range", "a1-live", "groove-live", "bass-mine", "own 2"]; // shipped ones first
   for (let i = 0; i < 3; i++) {
     network.restart();
     network.server.nTokens = 5000 + i;
+    network.server.models = ["a1-live", "bass-mine", "groove-live"];
     patch.run(1.2, music);
-    assert.deepEqual(patch.out[OUTLETS.models], [list]);
+    assert.deepEqual(patch.out[OUTLETS.models], [list, ["bang"]]); // a saved number may have got its name now
   }
-  network.server.models = ["a1-live"];
-  patch.receive("/bassnet/models", "a1-live");
-  assert.deepEqual(patch.out[OUTLETS.models], [list, ["_parameter_range", "a1-live"]]);
-  patch.send("model", "a1-live");
-  patch.receive("/bassnet/models", "a0-live", "a1-live");
+  patch.send("model", "own 2");
+  assert.ok(!words(patch).includes("/bassnet/model own 2"));
+  patch.send("model", "bass-mine");
+  patch.receive("/bassnet/models", "bass-mine", "bass-other", "bass-third");
   assert.deepEqual(patch.out[OUTLETS.models].slice(2), [
-    ["_parameter_range", "a0-live", "a1-live"],
-    ["setsymbol", "a1-live"], // another item now, and the same model
+    ["_parameter_range", "a1-live", "groove-live", "bass-mine", "bass-other"],
+    ["setsymbol", "bass-mine"],
   ]);
 });
 
@@ -176,11 +176,17 @@ test("another server: bye to the one before, hello there; nonsense is no server"
   patch.send("port", 70000);
   patch.send("port", "x");
   patch.send("host", "127.0.0.1");
-  assert.equal(patch.out[0].length, from);
-  patch.send("port", 7999);
-  assert.deepEqual(words(patch, from).slice(0, 3), ["/bassnet/bye", "host 127.0.0.1", "port 7999"]);
-  assert.match(words(patch, from)[3], /^\/bassnet\/hello/);
+  patch.clock.pass(500);
+  const own = ["/bassnet/hello", "/bassnet/ping", "/bassnet/subscribe", "/bassnet/models"];
+  const other = () => words(patch, from).filter((line) => !own.includes(line.split(" ")[0]));
+  assert.deepEqual(other(), []);
+  [7900, 7950.2, 7998.6].forEach((n) => patch.send("port", n)); // a drag, which ends between two numbers
+  patch.clock.pass(500);
+  assert.deepEqual(other(), ["/bassnet/bye", "host 127.0.0.1", "port 7999"]);
+  const [after] = words(patch).slice(words(patch).lastIndexOf("port 7999") + 1);
+  assert.match(after, /^\/bassnet\/hello/);
   patch.send("host", "studio.local");
+  patch.clock.pass(500);
   assert.ok(words(patch).includes("host studio.local"));
 });
 

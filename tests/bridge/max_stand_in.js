@@ -24,6 +24,8 @@ const SPEC = {
   wideBlockSize: 480,
   params: ["gain", "timbre", "octave", "tuning", "gate"],
   client: "live",
+  models: ["a1-live", "groove-live"],
+  spareModels: ["own 1", "own 2"],
 };
 const NAMES = ["1bassnet_mix", "1bassnet_x", "1bassnet_y", "1bassnet_bass"];
 const CLOCK_MS = 5; // of the patch's snapshot~
@@ -148,6 +150,13 @@ class Patch {
       repeat() {
         this.end();
         this.end = clock.every(this.interval, this.call);
+      }
+      schedule(ms) {
+        this.end();
+        this.end = clock.every(ms, () => {
+          this.end();
+          this.call();
+        });
       }
       cancel() {
         this.end();

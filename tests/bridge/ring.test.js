@@ -177,12 +177,16 @@ test("what was never sent, has another size or is no sound changes nothing", () 
   assert.deepEqual(patch.data("bass"), written);
 });
 
-test("another ring takes effect at once, is told once, and the bass is whole again", () => {
+test("another ring takes effect when it has settled, is told once, and the bass is whole again", () => {
   const patch = new Network().started();
   patch.run(1, music);
+  for (let ms = 71; ms <= 120; ms++) {
+    patch.send("ring", ms - 0.3); // a dial between two numbers
+    patch.run(0.02, music);
+  }
+  assert.equal(patch.delay, 3360); // it was turned for a second
+  patch.clock.pass(500);
   const from = patch.n;
-  patch.send("ring", 120);
-  patch.send("ring", 120);
   assert.equal(patch.delay, 5760);
   assert.deepEqual(patch.out[4].slice(-1), [[5760 + 2880]]);
   assert.deepEqual([patch.out[3].length, patch.out[4].length, patch.out[5].length], [2, 2, 2]);
@@ -194,16 +198,15 @@ test("another ring takes effect at once, is told once, and the bass is whole aga
   const hello = patch.said("/bassnet/hello").at(-1);
   assert.deepEqual(hello.slice(6, 8), ["deadline_ms", 90]);
   patch.send("ring", 40);
+  patch.run(0.5, music);
   const shorter = patch.run(1, music);
   assert.deepEqual(differences(shorter, patch.n - shorter.length, 1920), []);
 });
 
 test("the ring lies between a block and half of the buffer", () => {
   const patch = new Network().started();
-  patch.send("ring", 1);
-  assert.equal(patch.delay, BLOCK);
-  patch.send("ring", 1e6);
-  assert.equal(patch.delay, SPEC.ringFrames / 2);
-  patch.send("ring", -5);
-  assert.equal(patch.delay, SPEC.ringFrames / 2);
+  const set = (ms) => (patch.send("ring", ms), patch.clock.pass(500), patch.delay);
+  assert.equal(set(1), BLOCK);
+  assert.equal(set(1e6), SPEC.ringFrames / 2);
+  assert.equal(set(-5), SPEC.ringFrames / 2);
 });
