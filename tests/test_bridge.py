@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 from fault_proxy import FaultProxy, Faults
-from fault_rig import RATE, mix_blocks
+from fault_rig import PATIENT_MS, RATE, Stream, joined, mix_blocks
 from server_process import MODEL, ServerProcess
 
 from bassnet_osc.audio_files import Audio
 from bassnet_osc.bundle import Bundle
+from bassnet_osc.client import Client
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.playthrough import lag_samples
 from bassnet_osc.voice import Voice
@@ -116,6 +117,15 @@ def expected(bundle: Bundle, blocks: Sequence[Audio], start: int, moves: Sequenc
     return np.concatenate(out)
 
 
+def by_the_client(port: int, blocks: Sequence[Audio], moves: Sequence[Sequence[Any]]) -> Audio:
+    """What the Python client gets of the same blocks and the same messages of z."""
+    options = {"sample_rate": RATE, "block_size": BLOCK, "deadline_ms": PATIENT_MS}
+    with Client(port=port, latency_target_ms=TARGET_MS, **options) as client:
+        for address, *words in moves:
+            (client.z if address == "/bassnet/z" else client.plan_z)(*words)
+        return joined(Stream(client, blocks).play().answers, len(blocks), BLOCK)
+
+
 def vector(n: int) -> int:
     """The first sample of the first vector of 64 from sample n on: until then a signal stays as it was."""
     return -(-n // 64) * 64
@@ -128,7 +138,9 @@ def test_the_bridge_in_node() -> None:
     assert "# fail 0" in said and "# skipped 0" in said
 
 
-def test_null_the_bass_in_max_is_a_voices(server: ServerProcess, tmp_path: Path) -> None:
+def test_null_the_bass_in_max_is_a_voices_and_the_python_clients(
+    server: ServerProcess, tmp_path: Path
+) -> None:
     """Through signals, buffers, OSC and back: not a sample off, and bit for bit the same.
 
     Measured: 0 samples of lag, 0.0 of difference, 0 of 1099 blocks missed.
@@ -147,6 +159,7 @@ def test_null_the_bass_in_max_is_a_voices(server: ServerProcess, tmp_path: Path)
     assert not np.array_equal(wanted, expected(bundle, blocks, start, MOVES[:1]))  # z counts
     assert lag_samples(heard, wanted) == 0
     np.testing.assert_array_equal(heard, wanted)
+    np.testing.assert_array_equal(heard, by_the_client(server.port, blocks, played.stats["z"]))
 
 
 def test_on_a_rough_network_what_came_in_time_is_heard_in_its_place(
