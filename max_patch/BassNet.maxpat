@@ -2340,6 +2340,24 @@
 			{
 				"box": {
 					"id": "obj-100",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"patching_rect": [
+						1303.0,
+						398.0,
+						87.0,
+						22.0
+					],
+					"outlettype": [
+						""
+					],
+					"text": "prepend osc"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-101",
 					"maxclass": "comment",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -2354,7 +2372,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-101",
+					"id": "obj-102",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -2386,7 +2404,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-102",
+					"id": "obj-103",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -2417,7 +2435,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-103",
+					"id": "obj-104",
 					"maxclass": "message",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -2435,7 +2453,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-104",
+					"id": "obj-105",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 0,
@@ -3657,7 +3675,7 @@
 						0
 					],
 					"destination": [
-						"obj-4",
+						"obj-100",
 						0
 					]
 				}
@@ -3665,11 +3683,11 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-101",
+						"obj-100",
 						0
 					],
 					"destination": [
-						"obj-89",
+						"obj-4",
 						0
 					]
 				}
@@ -3681,7 +3699,7 @@
 						0
 					],
 					"destination": [
-						"obj-103",
+						"obj-89",
 						0
 					]
 				}
@@ -3694,6 +3712,18 @@
 					],
 					"destination": [
 						"obj-104",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-104",
+						0
+					],
+					"destination": [
+						"obj-105",
 						0
 					]
 				}

@@ -15,6 +15,26 @@ from typing import Any, Literal
 from max_patch.maxpat import MINIMUM_LIVE, MINIMUM_MAX, text
 
 Kind = Literal["audio effect", "MIDI effect"]
+PROJECT: dict[str, Any] = {  # as Max writes it for a device without further files
+    "version": 1,
+    "creationdate": 0,
+    "modificationdate": 0,
+    "viewrect": [0.0, 0.0, 300.0, 500.0],
+    "autoorganize": 1,
+    "hideprojectwindow": 1,
+    "showdependencies": 1,
+    "autolocalize": 0,
+    "contents": {"patchers": {}},
+    "layout": {},
+    "searchpath": {},
+    "detailsvisible": 0,
+    "readonly": 0,
+    "devpathtype": 0,
+    "devpath": ".",
+    "sortmode": 0,
+    "viewmode": 0,
+    "includepackages": 0,
+}
 TAGS: dict[Kind, bytes] = {"audio effect": b"aaaa", "MIDI effect": b"mmmm"}
 
 
@@ -26,27 +46,7 @@ def device_document(patcher: dict[str, Any], kind: Kind, latency: int) -> dict[s
         "platform_compatibility": 0,
         "minimum_live_version": MINIMUM_LIVE,
         "minimum_max_version": MINIMUM_MAX,
-        "project": {
-            "version": 1,
-            "creationdate": 0,
-            "modificationdate": 0,
-            "viewrect": [0.0, 0.0, 300.0, 500.0],
-            "autoorganize": 1,
-            "hideprojectwindow": 1,
-            "showdependencies": 1,
-            "autolocalize": 0,
-            "contents": {"patchers": {}},
-            "layout": {},
-            "searchpath": {},
-            "detailsvisible": 0,
-            "amxdtype": int.from_bytes(TAGS[kind], "big"),
-            "readonly": 0,
-            "devpathtype": 0,
-            "devpath": ".",
-            "sortmode": 0,
-            "viewmode": 0,
-            "includepackages": 0,
-        },
+        "project": PROJECT | {"amxdtype": int.from_bytes(TAGS[kind], "big")},
     }
     return {"patcher": patcher["patcher"] | extras}
 

@@ -1,6 +1,7 @@
 """What a player can turn in Max, Live and Pd: one table, with the ranges of the protocol.
 
-Flow: bassnet_osc.params, bassnet_osc.spec -> controls -> device, midi_device, pd_patch.
+Flow: bassnet_osc.params, bassnet_osc.spec -> controls -> parameters, signals, device, midi_device,
+bridge_text, pd_face.
 """
 
 from __future__ import annotations

@@ -55,6 +55,12 @@ def _script(graph: Graph, host: Host, rings: dict[str, str], say: str) -> None:
         "filename": SCRIPT,
     }
     graph.text("script", text, (2.6, 8.5), **keys)
+    graph.chain("said", "ordered", "script")
+    _beginning(graph, say)
+
+
+def _beginning(graph: Graph, say: str) -> None:
+    """What the script is told when the patch is there, when audio starts, when the device is switched."""
     graph.text("device", "live.thisdevice", (2.6, -0.2))
     graph.text("order", "t b b b", (2.6, 0.8))  # from the right: the host, the audio's state, then start
     graph.message("start", "start", (2.6, 2.8))
@@ -63,7 +69,6 @@ def _script(graph: Graph, host: Host, rings: dict[str, str], say: str) -> None:
     graph.text("rate", "prepend rate", (3.7, 2.8))
     graph.text("enabled", "prepend enabled", (3.7, 0.8))
     graph.text("say_state", f"send {say}", (3.1, 4.8))
-    graph.chain("said", "ordered", "script")
     graph.chain("device", "order", "start", "say_state")
     graph.cord("order:1", "audio")
     graph.chain("audio", "dsp", "say_state")
@@ -137,16 +142,23 @@ def _server(graph: Graph, host: Host) -> None:
         (7, "notes"),
     ):
         graph.cord(f"script:{outlet}", name)
-    graph.chain("udp_in", "script")
+    # v8 calls the function that a message is named for: whoever knows the port could call any of them.
+    graph.text("heard", "prepend osc", (6.7, 11.5))
+    graph.chain("udp_in", "heard", "script")
     if host == "live":
-        graph.text("again", f"pipe {AGAIN_MS}", (7.5, 14.7))  # Live may not be ready at first
-        graph.text("and_again", f"pipe {3 * AGAIN_MS}", (8.3, 14.7))
-        graph.message("declare", "latency $1", (6.7, 15.7))
-        graph.text("patcher", "thispatcher", (6.7, 16.7))
-        for name in ("declare", "again", "and_again"):
-            graph.cord("script:4", name)
-        graph.chain("again", "declare", "patcher")
-        graph.cord("and_again", "declare")
+        _declared(graph)
+
+
+def _declared(graph: Graph) -> None:
+    """The latency, told to Live."""
+    graph.text("again", f"pipe {AGAIN_MS}", (7.5, 14.7))  # Live may not be ready at first
+    graph.text("and_again", f"pipe {3 * AGAIN_MS}", (8.3, 14.7))
+    graph.message("declare", "latency $1", (6.7, 15.7))
+    graph.text("patcher", "thispatcher", (6.7, 16.7))
+    for name in ("declare", "again", "and_again"):
+        graph.cord("script:4", name)
+    graph.chain("again", "declare", "patcher")
+    graph.cord("and_again", "declare")
 
 
 def _transport(graph: Graph, say: str) -> None:

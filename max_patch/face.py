@@ -1,6 +1,6 @@
 """Where everything stands on the device's face: a strip of 340 by 169 pixels, in whole pixels.
 
-Flow: face -> device, midi_device.
+Flow: face -> parameters, signals, device, midi_device, picture.
 """
 
 from __future__ import annotations

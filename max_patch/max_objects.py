@@ -65,7 +65,6 @@ PORTS: dict[str, tuple[int, tuple[str, ...]]] = {
     "live.numbox": (1, ("", "float")),
     "live.menu": (1, ("", "", "float")),
     "live.text": (1, ("", "")),
-    "live.toggle": (1, ("",)),
     "live.tab": (1, ("", "", "float")),
     "live.comment": (1, ()),
     "live.meter~": (1, ("float", "int")),

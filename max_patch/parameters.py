@@ -1,6 +1,6 @@
 """A control as a Live parameter: the keys that Max writes for one.
 
-Flow: controls -> parameters -> device, midi_device.
+Flow: controls, face -> parameters -> signals, device, midi_device.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Pictures of a graph, sketched: the patch as it is edited, and the face as it is played.
 
-Flow: graph, face -> picture -> generate.
+Flow: graph, face, parameters -> picture -> generate.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from html import escape
 
 from max_patch.face import HEIGHT, WIDTH
 from max_patch.graph import MARGIN, Box, Graph
+from max_patch.parameters import UNIT_STYLES
 
 DARK, PALE, MID, WARM, COOL = "#333", "#f4f4f4", "#9a9a9a", "#ff9d2e", "#4a90c2"
 STRIP = "#d8d8d8"  # of Live's lightest theme
@@ -98,8 +99,10 @@ def _value(box: Box) -> str:
     initial = value["parameter_initial"][0]
     if "parameter_enum" in value:
         return str(value["parameter_enum"][int(initial)])
-    unit = {2: " ms", 3: " Hz", 4: " dB", 5: " %"}.get(value["parameter_unitstyle"], "")
-    return f"{initial:.2f}" if value["parameter_unitstyle"] == 1 else f"{initial:g}{unit}"
+    units = {style: unit for unit, style in UNIT_STYLES.items()}
+    unit = units.get(value["parameter_unitstyle"], "")
+    is_bare = value["parameter_unitstyle"] == UNIT_STYLES[""]
+    return f"{initial:.2f}" if is_bare else f"{initial:g} {unit}".rstrip()
 
 
 def _dial(box: Box) -> str:

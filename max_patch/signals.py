@@ -109,6 +109,11 @@ def bass(graph: Graph, is_live: bool, rings: dict[str, str]) -> None:
     graph.cord("script:5", "late:1")
     graph.chain("wet", "fraction", "glide", "wetness", "dryness")
     graph.cord("wetness", "wet_bass:1")
+    _dry(graph)
+
+
+def _dry(graph: Graph) -> None:
+    """Both channels of the mix, delayed by the whole latency, under the bass."""
     for channel in (0, 1):
         delay, dry = f"delay_{channel}", f"dry_{channel}"
         graph.text(delay, f"delay~ {MAX_DELAY} {TOTAL}", (8.4 + 0.8 * channel, 1.3))
