@@ -1,6 +1,6 @@
 """The parameters of the sound that a client may turn: names, kinds, ranges. The standard library alone.
 
-Flow: spec -> params -> sound, timbres, addresses, query_nodes, options of the command line, controls of max_patch.
+Flow: spec -> params -> sound, timbres, addresses, query_nodes, command-line options, max_patch.controls.
 """
 
 from __future__ import annotations
