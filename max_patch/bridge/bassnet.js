@@ -2,7 +2,8 @@
  * Max's side of the bridge: its buffers, its notes, and the functions that Max calls, a message each.
  *
  * `v8 NAME MIX X Y BASS`, the names of four buffer~ of SPEC.ringFrames samples. Flow: Max -> Bridge.
- * Messages that say what is so already do nothing; those of the server come as their OSC address.
+ * Messages that say what is so already do nothing. v8 calls the function that a message names: what comes
+ * from the network comes behind `osc`, so that it can name no other.
  */
 
 inlets = 1;
@@ -11,10 +12,12 @@ outlets = 8;
 const [OSC, LISTEN, STATE, TOLD, TOTAL, RING, MODELS, NOTE] = [0, 1, 2, 3, 4, 5, 6, 7]; // outlets
 const MAX_PACKET = 9000; // bytes that udpsend may send; less than macOS does
 const SETTLE_MS = 500; // a drag of the ring or the port is one change: each restarts the session
+const MIDI_VALUES = 128; // of a pitch, and of a velocity
 const BUFFERS = ["mix", "x", "y", "bass"]; // in the order in which jsarguments names them
 
 /** The four buffer~. Max may not have made them yet, or in another size. */
 class Buffers {
+  /** None was looked for yet. */
   constructor() {
     this.missing = "any"; // name of one that is not there; "" when all are
     this.found = {};
@@ -61,7 +64,7 @@ class Notes {
 
   /** At once: its sound comes a little later, and MIDI is late already. Velocity 0 ends it. */
   play(pitch, velocity) {
-    if (!Number.isInteger(pitch) || !Number.isInteger(velocity)) {
+    if (!isMidi(pitch) || !isMidi(velocity)) {
       return;
     }
     if (velocity > 0 || this.sounding.has(pitch)) {
@@ -80,31 +83,6 @@ class Notes {
   linkTo(n) {
     this.rest();
     this.link = n;
-  }
-}
-
-/** The menu of models. Live saves an item's number: shipped models keep theirs, others take spare ones. */
-class Menu {
-  /** @param {function(...string): void} tell takes a message to the menu */
-  constructor(tell) {
-    this.tell = tell;
-    this.names = "";
-  }
-
-  /** Its items, where the server has others than before; a saved one that was a spare then says its name. */
-  fill(names, chosen) {
-    const nSpare = SPEC.spareModels.length;
-    const others = names.filter((name) => !SPEC.models.includes(name)).slice(0, nSpare);
-    const items = [...SPEC.models, ...others, ...SPEC.spareModels.slice(others.length)];
-    if (this.names !== String(items)) {
-      this.names = String(items);
-      this.tell("_parameter_range", ...items);
-      if (chosen === undefined) {
-        this.tell("bang");
-      } else if (items.includes(chosen)) {
-        this.tell("setsymbol", chosen);
-      }
-    }
   }
 }
 
@@ -128,6 +106,11 @@ class Setting {
   }
 }
 
+/** Whether a word of the network is a pitch or a velocity. */
+function isMidi(word) {
+  return Number.isInteger(word) && word >= 0 && word < MIDI_VALUES;
+}
+
 const bridge = new Bridge();
 const settings = {
   ring: new Setting((ms) => bridge.setRing(ms)),
@@ -135,54 +118,88 @@ const settings = {
   port: new Setting((n) => bridge.move(bridge.session.host, n)),
 };
 
+/** All that was stored has been sent. */
 function start() {
   bridge.start();
 }
+
+/** The count of the newest sample, modulo SPEC.ringFrames. */
 function clock(count) {
   bridge.clock(count);
 }
+
+/** The signals begin, or end. */
 function dsp() {
   bridge.blocks.stop();
 }
+
+/** The sample rate; Max may say it in fractions. */
 function rate(hz) {
   bridge.setRate(Math.round(hz));
 }
+
+/** How late the bass is played. */
 function ring(ms) {
   settings.ring.set(Math.round(ms)); // a dial between two numbers shows one of them
 }
+
+/** The transport. */
 function playing(isOn) {
   bridge.play(Boolean(isOn));
 }
+
+/** Whether the stream begins anew where the transport does. */
 function sync(isOn) {
   bridge.isSynced = Boolean(isOn);
 }
+
+/** Whether the device is on. */
 function enabled(isOn) {
   bridge.enable(Boolean(isOn));
 }
+
+/** A parameter of the sound. */
 function param(name, value) {
   if (SPEC.params.includes(name)) {
     bridge.choose(`/bassnet/param/${name}`, value);
   }
 }
+
+/** The model that plays; a spare item of the menu is none. */
 function model(name) {
   if (!SPEC.spareModels.includes(name)) {
     bridge.choose("/bassnet/model", name);
   }
 }
+
+/** The number of the devices that play the notes. */
 function link(n) {
   bridge.notes.linkTo(n);
 }
+
+/** The server's machine. */
 function host(name) {
   settings.host.set(String(name));
 }
+
+/** The server's port. */
 function port(n) {
   if (n >= 1 && n < 65536) {
     settings.port.set(Math.round(n));
   }
 }
-function anything() {
-  bridge.heed(messagename, arguments);
+
+/** A message of the network: nothing is known of it but that its words are numbers and texts. */
+function osc(address, ...words) {
+  if (typeof address === "string" && address.startsWith("/bassnet/")) {
+    bridge.heed(address, words);
+  }
 }
+
+/** Any other message: nothing to do, and no error to print. */
+function anything() {}
+
+/** The device is deleted. */
 function notifydeleted() {
   bridge.enable(false);
 }

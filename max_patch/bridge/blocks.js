@@ -24,6 +24,7 @@ class Blocks {
     this.firstSeq = SPEC.seqModulo - SEQ_LEAP; // so that the first one of all is 0
     this.next = 0; // block that is sent next
     this.z = null; // [x, y] as last told
+    this.hasMoved = false; // whether the session was told of another one since its first
     this.toldAt = NEVER; // block for which it was
     this.sizeFor(SPEC.usualRate);
   }
@@ -65,13 +66,12 @@ class Blocks {
   }
 
   /**
-   * Sends all blocks that are whole by now, at most half the buffer~ of them: the server conceals others.
+   * Sends all blocks that are whole by now: at most half the buffer~ of them, since `follow` goes no further.
    * @param {function(number): void} sent is told each block
    * @returns {boolean} false where a buffer~ is not there; then they wait
    */
   send(sent) {
     const end = this.whole();
-    this.next = Math.max(this.next, end - Math.floor(SPEC.ringFrames / 2 / this.block));
     while (this.next < end) {
       const k = this.next;
       const position = this.start + k * this.block;
@@ -95,6 +95,14 @@ class Blocks {
   /** A new session knows no z: it is told before the next block. */
   forgetZ() {
     this.z = null;
+    this.hasMoved = false;
+  }
+
+  /** Says once more where z stands: a session that never saw it move has no other word of it. */
+  repeatZ() {
+    if (this.z !== null && !this.hasMoved) {
+      this.say(["/bassnet/z", ...this.z]);
+    }
   }
 
   /** How many blocks are whole by now. */
@@ -151,6 +159,7 @@ class Blocks {
         this.say(["/bassnet/z/at", this.seqOf(k - 1), 0, this.z[0], this.z[1]]);
       }
       this.say(["/bassnet/z/at", this.seqOf(k), 0, x, y]);
+      this.hasMoved = true;
     } else {
       return;
     }

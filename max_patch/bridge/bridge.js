@@ -9,16 +9,14 @@
 const SLOW_TICKS = 4; // ticks between two looks for what may be slow: a second
 
 class Bridge {
+  /** It begins with `start`. */
   constructor() {
     const send = (words) => outlet(OSC, words);
     this.buffers = new Buffers();
     this.blocks = new Blocks((which, frame, n) => this.buffers.read(which, frame, n), send);
     this.ring = new Ring((frame, samples) => this.buffers.write("bass", frame, samples));
-    this.session = new Session(
-      send,
-      (to) => outlet(LISTEN, "port", to),
-      () => this.introduce(),
-    );
+    const listen = (to) => outlet(LISTEN, "port", to);
+    this.session = new Session(send, listen, (isNew) => this.introduce(isNew));
     this.expect = (k) => this.ring.expect(k);
     this.task = new Task(() => this.tick(), this);
     this.task.interval = TICK_MS;
@@ -26,8 +24,7 @@ class Bridge {
     this.isEnabled = this.isSynced = true;
     this.rate = SPEC.usualRate;
     this.ringMs = SPEC.ringMs;
-    this.choices = new Map(); // by OSC address
-    this.menu = new Menu((...words) => outlet(MODELS, words));
+    this.choices = new Choices(send, new Menu((...words) => outlet(MODELS, words)));
     this.notes = new Notes((...words) => outlet(NOTE, words));
     this.said = []; // by outlet, so that nothing is said twice
     this.counts = { heard: 0, missed: 0, missedAt: -Infinity };
@@ -143,8 +140,7 @@ class Bridge {
 
   /** Remembers what was chosen last at an OSC address, and says it. */
   choose(address, value) {
-    if (value !== undefined && value !== "" && this.choices.get(address) !== value) {
-      this.choices.set(address, value);
+    if (this.choices.set(address, value)) {
       this.say(address, value);
     }
   }
@@ -192,13 +188,15 @@ class Bridge {
     this.buffers.find(jsarguments);
   }
 
-  /** Tells a new session what it has to know. */
-  introduce() {
-    this.choices.forEach((value, address) => outlet(OSC, address, value));
-    outlet(OSC, "/bassnet/subscribe", "notes", 1);
-    outlet(OSC, "/bassnet/models");
-    this.blocks.forgetZ();
-    this.notes.rest();
+  /** A welcome: tells a new session what it has to know, and one that goes on what may have been lost. */
+  introduce(isNew) {
+    if (isNew) {
+      this.choices.open();
+      this.blocks.forgetZ();
+      this.notes.rest();
+    } else if (this.choices.welcome()) {
+      this.blocks.repeatZ();
+    }
   }
 
   /** Sends it where there is a session; to others it is told at their beginning. */
@@ -210,19 +208,18 @@ class Bridge {
 
   /** A message of the server: its address, and its arguments as they came. */
   heed(address, words) {
-    const now = Date.now();
     if (!this.isRunning) {
       return;
     }
+    const now = Date.now();
     if (address === "/bassnet/audio/out") {
       if (!this.buffers.missing && this.ring.put(this.blocks.indexOf(words[0]), words)) {
         this.session.heardAt = now;
       }
     } else if (address === "/bassnet/note/on" || address === "/bassnet/note/off") {
       this.notes.play(words[0], address === "/bassnet/note/on" ? words[1] : 0);
-    } else if (address === "/bassnet/models") {
-      this.menu.fill(Array.from(words, String), this.choices.get("/bassnet/model"));
     } else {
+      this.choices.heed(address, words);
       this.session.heed(address, words, now);
       this.show();
     }
@@ -233,8 +230,9 @@ class Bridge {
     if (!this.isStarted) {
       return;
     }
-    const { missing } = this.buffers;
-    const state = missing ? `no buffer ${missing} yet` : this.session.words(this.counts, Date.now());
+    const { buffers, session, counts } = this;
+    const line = session.state.line(session, counts, Date.now());
+    const state = buffers.missing ? `no buffer ${buffers.missing} yet` : line;
     this.tell(STATE, "set", this.isEnabled ? state : "off");
   }
 

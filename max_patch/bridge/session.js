@@ -1,16 +1,18 @@
 /**
- * The session with the server: hello and heartbeat, the port of the answers, who answers, the state in words.
+ * The session with the server: hello and heartbeat, the port of the answers, and who answers there.
  *
  * Flow: bridge.js (time, messages) -> Session -> say (udpsend), listen (udpreceive). Pure: time comes in as
  * an argument, in milliseconds. udpsend cannot receive, so answers come to a port of their own, drawn by lot.
- * Another device may hold it, or hear it too: a welcome counts when its sender has answered a ping of ours,
- * because the server lets no two sessions share a port. What comes from the network is looked at before use.
+ * Another device may hold it, or hear it too: a welcome counts when our server has answered a ping of ours
+ * there, because it lets no two sessions share a port. While it welcomes the heartbeats of an open session,
+ * no other welcome counts. What comes from the network is looked at before use. Datagrams get lost: what
+ * proves the session is said again with every heartbeat.
  */
 
 const TICK_MS = 250; // between two looks at the time, and between two hellos until the welcome
 const HEARTBEAT_MS = 1000;
+const FAITHFUL_MS = 1.5 * HEARTBEAT_MS; // without a welcome, after which another server's may count
 const SILENT_MS = 3000; // without a word of the server, after which it is gone
-const NOTICE_MS = 5000; // that an error, or a missed block, stays on the state line
 const WELCOME_TRIES = 8; // hellos without an answer, after which another port is drawn
 const PORTS = [49152, 65535]; // those that nobody owns
 const SPARE_MS = 30; // of the ring that is the network's and Max's, not the server's
@@ -20,20 +22,20 @@ class Session {
   /**
    * @param {function(Array): void} say sends an OSC message: the address and its arguments
    * @param {function(number): void} listen receives at a port
-   * @param {function(): void} opened is called when a new session is proven: it knows nothing of us
+   * @param {function(boolean): void} welcomed is called when a new session is proven, with true: it knows
+   *     nothing of us; and at each later welcome: what it was told may have been lost
    */
-  constructor(say, listen, opened) {
+  constructor(say, listen, welcomed) {
     this.say = say;
     this.listen = listen;
-    this.opened = opened;
+    this.welcomed = welcomed;
     this.host = SPEC.host;
     this.port = SPEC.port;
     this.name = `${SPEC.client}-${letters(6)}`;
     this.stream = { rate: SPEC.usualRate, block: SPEC.blockSize, deadlineMs: LEAST_DEADLINE_MS };
     this.model = "";
     this.offset = 0; // samples by which the bass trails the mix, as the server says
-    this.noticeUntil = this.statusAt = -Infinity;
-    this.notice = this.status = this.reason = "";
+    this.state = new State();
     this.forget();
   }
 
@@ -44,7 +46,7 @@ class Session {
     this.isPatient = false; // nobody has answered for long: a hello each second is enough
     this.nTries = 0; // hellos since somebody answered
     this.helloAt = -Infinity;
-    this.status = "";
+    this.state.status = "";
   }
 
   /** Begins: at a new port, with a hello at once. */
@@ -77,7 +79,7 @@ class Session {
   /** Looks at the time, every TICK_MS: hello, heartbeat, and whether the server is still there. */
   tick(now) {
     if (now - this.tickedAt > HEARTBEAT_MS) {
-      this.heardAt = now; // Max stood still, and has yet to read what came meanwhile
+      this.heardAt = this.welcomedAt = now; // Max stood still, and has yet to read what came meanwhile
     }
     this.tickedAt = now;
     if (this.token !== null && now - this.heardAt > SILENT_MS) {
@@ -129,39 +131,44 @@ class Session {
     } else if (address === "/bassnet/pong") {
       this.heedPong(words[0], now);
     } else if (address === "/bassnet/status") {
-      this.status = String(words[0]);
-      this.reason = String(words[1]);
-      this.statusAt = now;
-      this.nTries = this.status === "loading" ? 0 : this.nTries; // said to us, then: the port is ours
+      this.state.heed(words, now);
+      this.nTries = this.state.status === "loading" ? 0 : this.nTries; // said to us, then: the port is ours
     } else if (address === "/bassnet/model") {
-      this.model = String(words[0]);
-    } else if (address === "/bassnet/latency") {
+      this.model = textOf(words[0]);
+    } else if (address === "/bassnet/latency" && isLatency(words[0])) {
       this.offset = words[0];
     } else if (address === "/bassnet/error") {
-      this.heedError(String(words[0]), String(words[1]), now);
+      this.heedError(textOf(words[0]), textOf(words[1]), now);
     }
   }
 
-  heedWelcome(words, now) {
-    const token = words[1];
-    if (!Number.isInteger(token)) {
+  /** A welcome: of our session, or of one that has to be proven, and pings both ways until it is. */
+  heedWelcome([, token, offset, model], now) {
+    if (!Number.isInteger(token) || !isLatency(offset)) {
       return;
     }
     if (token === this.token) {
-      this.heardAt = now;
-      this.offset = words[2];
+      this.heardAt = this.welcomedAt = now;
+      this.candidate = null; // the server is still there
+      this.offset = offset;
       this.isSettled = this.isSettled || this.isCurrent;
+      this.say(["/bassnet/ping", token]); // the one before may have been lost
+      this.welcomed(false);
+      return;
+    }
+    if (this.isOpen && now - this.welcomedAt <= FAITHFUL_MS) {
       return;
     }
     if (token !== this.candidate) {
       this.candidate = token;
       this.challenge = Math.floor(Math.random() * 2 ** 31);
     }
-    this.candidateOffset = words[2];
-    this.candidateModel = String(words[3]);
+    this.candidateOffset = offset;
+    this.candidateModel = textOf(model);
     this.say(["/bassnet/ping", this.challenge]);
   }
 
+  /** The answer to a ping: where it is the candidate's, that is our session. */
   heedPong(n, now) {
     if (this.candidate === null || n !== this.challenge) {
       return;
@@ -170,13 +177,14 @@ class Session {
     this.candidate = null;
     this.model = this.candidateModel;
     this.offset = this.candidateOffset;
-    this.heardAt = now;
+    this.heardAt = this.welcomedAt = now;
     this.isSettled = this.isCurrent;
     this.nTries = 0;
     this.say(["/bassnet/ping", this.token]);
-    this.opened();
+    this.welcomed(true);
   }
 
+  /** A refusal: of a session that the server does not know, of our port, or of something that was chosen. */
   heedError(code, text, now) {
     if (code === "no_session" && now - this.helloAt > TICK_MS) {
       this.greet(now);
@@ -191,37 +199,7 @@ class Session {
       return;
     }
     this.nTries = code === "hello" ? 0 : this.nTries;
-    this.notice = `refused ${code}: ${text}`;
-    this.noticeUntil = now + NOTICE_MS;
-  }
-
-  /**
-   * The state in words.
-   * @param {{heard: number, missed: number, missedAt: number}} counts of blocks, and when one was missed last
-   */
-  words(counts, now) {
-    if (now < this.noticeUntil) {
-      return this.notice;
-    }
-    const isFresh = now - this.statusAt < SILENT_MS;
-    if (isFresh && this.status === "loading") {
-      return `loading: ${this.reason}`;
-    }
-    if (this.token === null) {
-      return `offline: no server at ${this.host}:${this.port}`;
-    }
-    if (isFresh && this.status === "overloaded") {
-      return `overloaded: ${this.reason}`;
-    }
-    if (isFresh && this.status === "stopping") {
-      return "stopping";
-    }
-    if (now - counts.missedAt < NOTICE_MS) {
-      return `late: the ring is short, ${counts.missed} blocks missed; raise Ring`;
-    }
-    const { missed, heard } = counts;
-    const told = this.untoldMs > 0 ? `${this.untoldMs} ms later than told` : `${missed} late of ${heard}`;
-    return `ready: ${this.model}, ${told}`;
+    this.state.refuse(code, text, now);
   }
 
   /** By how many ms the model is later than what was asked for, and told to Live. */
@@ -229,6 +207,11 @@ class Session {
     const { rate } = this.stream;
     return Math.ceil((1000 * (this.offset - Math.round((SPEC.latencyTargetMs * rate) / 1000))) / rate);
   }
+}
+
+/** Whether a word of the network is samples by which the bass may trail the mix. */
+function isLatency(word) {
+  return Number.isInteger(word) && word >= 0;
 }
 
 /** Bytes that a word takes in an OSC message, without its type tag. */

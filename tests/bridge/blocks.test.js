@@ -3,14 +3,14 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { CLOCK_MS, SPEC } = require("./max_stand_in.js");
+const { CLOCK_MS, SPEC, constant } = require("./max_stand_in.js");
 const { Network, music } = require("./network.js");
 const { encode } = require("./osc.js");
 
 const BLOCK = SPEC.blockSize;
 const STEP = 48 * CLOCK_MS; // samples of a clock at 48 kHz
 const MAX_PACKET = 5096; // bytes that udpsend sends unless told otherwise
-const LEAP = 4096; // of seq at a new beginning
+const LEAP = constant("SEQ_LEAP"); // blocks, at a new beginning
 
 /** The blocks that a bridge sent. */
 function blocks(patch, from = 0) {

@@ -10,26 +10,26 @@ const path = require("node:path");
 const vm = require("node:vm");
 
 const FOLDER = path.join(__dirname, "..", "..", "max_patch", "bridge");
-const FILES = ["ring.js", "blocks.js", "session.js", "bridge.js", "bassnet.js"]; // in this order
-const SPEC = {
-  host: "127.0.0.1",
-  port: 7770,
-  seqModulo: 16777216,
-  helloBytes: 256,
-  latencyTargetMs: 60,
-  ringFrames: 131072,
-  ringMs: 70,
-  usualRate: 48000,
-  blockSize: 240,
-  wideBlockSize: 480,
-  params: ["gain", "timbre", "octave", "tuning", "gate"],
-  client: "live",
-  models: ["a1-live", "groove-live"],
-  spareModels: ["own 1", "own 2"],
-};
+const FILES = ["ring.js", "blocks.js", "state.js", "session.js", "choices.js", "bridge.js", "bassnet.js"];
+const DEVICE = path.join(FOLDER, "..", "BassNet.amxd");
 const NAMES = ["1bassnet_mix", "1bassnet_x", "1bassnet_y", "1bassnet_bass"];
 const CLOCK_MS = 5; // of the patch's snapshot~
 const OUTLETS = { osc: 0, listen: 1, state: 2, told: 3, total: 4, ring: 5, models: 6, note: 7 };
+
+/** The constants that the generator put before the script which the device holds. */
+function generated() {
+  const bytes = fs.readFileSync(DEVICE, "utf8");
+  const { boxes } = JSON.parse(bytes.slice(bytes.indexOf("{"), bytes.lastIndexOf("}") + 1)).patcher;
+  const { box } = boxes.find((each) => (each.box.text || "").startsWith("v8 "));
+  return JSON.parse(/^const SPEC = (\{.*\});$/m.exec(box.textfile.text)[1]);
+}
+
+const SPEC = generated();
+
+/** A constant of the script. */
+function constant(name) {
+  return vm.runInContext(name, new Patch(new Clock()).context);
+}
 
 /** The text that the patch holds, the generator's constants before it. */
 function script(spec = SPEC) {
@@ -50,11 +50,13 @@ function seeded(seed) {
 
 /** Time that passes when it is told to, in milliseconds. */
 class Clock {
+  /** At some time. */
   constructor() {
     this.time = 1e12;
     this.calls = new Set();
   }
 
+  /** The time, as Date has it. */
   now() {
     return Math.floor(this.time);
   }
@@ -72,6 +74,7 @@ class Clock {
     this.calls.forEach((entry) => (entry.due = Math.max(entry.due, this.time)));
   }
 
+  /** So much time passes: what is due is called. */
   pass(ms) {
     const until = this.time + ms;
     for (;;) {
@@ -88,14 +91,17 @@ class Clock {
 /** Max's Buffer as the bridge uses it, strict where Max is: whole frames within the buffer, numbers. */
 function bufferClass(buffers) {
   return class Buffer {
+    /** The buffer~ of this name, whether it is there or not. */
     constructor(name) {
       this.name = name;
     }
 
+    /** Its samples; -1 where there is none. */
     framecount() {
       return buffers.has(this.name) ? buffers.get(this.name).length : -1;
     }
 
+    /** A list, a number where one sample is asked for, or undefined. */
     peek(channel, frame, n) {
       const data = buffers.get(this.name);
       if (data === undefined) return undefined;
@@ -103,6 +109,7 @@ function bufferClass(buffers) {
       return n === 1 ? data[frame] : Array.from(data.subarray(frame, frame + n));
     }
 
+    /** Writes. */
     poke(channel, frame, values) {
       const data = buffers.get(this.name);
       const fits = Number.isInteger(frame) && frame >= 0 && frame + values.length <= data.length;
@@ -110,6 +117,7 @@ function bufferClass(buffers) {
       data.set(values, frame);
     }
 
+    /** Another size, which clears it. */
     send(message, n) {
       check(message === "sizeinsamps", message);
       buffers.set(this.name, new Float32Array(n));
@@ -117,12 +125,14 @@ function bufferClass(buffers) {
   };
 }
 
+/** Max would take it. */
 function check(holds, what) {
   if (!holds) throw new Error(`Max would not take ${JSON.stringify(what)}`);
 }
 
 /** One device: the script in a context of its own, its four buffers, and the signals around them. */
 class Patch {
+  /** Options that are left out are what the patch has. */
   constructor(clock, { seed = 1, names = NAMES, hasBuffers = true, spec = SPEC, rate = 48000 } = {}) {
     this.clock = clock;
     this.rate = rate;
@@ -138,19 +148,23 @@ class Patch {
     this.bridge = vm.runInContext("bridge", this.context);
   }
 
+  /** What Max puts into the script's context. */
   globals(seed) {
     const { clock } = this;
     const random = Object.assign(Object.create(Math), { random: seeded(seed) });
     const patch = this;
     class Task {
+      /** It does not run yet. */
       constructor(call, self) {
         this.call = () => call.call(self);
         this.end = () => {};
       }
+      /** Runs every `interval` ms. */
       repeat() {
         this.end();
         this.end = clock.every(this.interval, this.call);
       }
+      /** Runs once, later. */
       schedule(ms) {
         this.end();
         this.end = clock.every(ms, () => {
@@ -158,6 +172,7 @@ class Patch {
           this.call();
         });
       }
+      /** Does not run any more. */
       cancel() {
         this.end();
       }
@@ -172,6 +187,7 @@ class Patch {
     };
   }
 
+  /** What the script gives out: atoms only. */
   outlet(to, words) {
     check(words.length > 0 && words.every((w) => ["string", "number"].includes(typeof w)), words);
     this.out[to].push(words);
@@ -185,10 +201,9 @@ class Patch {
     this.context[name](...words);
   }
 
-  /** What udpreceive gives out. */
+  /** What udpreceive gives out, through `prepend osc`. */
   receive(address, ...words) {
-    this.context.messagename = address;
-    this.context.anything(...words);
+    this.context.osc(address, ...words);
   }
 
   /** The mix, x, y or bass buffer. */
@@ -243,4 +258,4 @@ class Patch {
   }
 }
 
-module.exports = { CLOCK_MS, Clock, OUTLETS, Patch, SPEC, script, seeded };
+module.exports = { CLOCK_MS, Clock, OUTLETS, Patch, SPEC, constant, script, seeded };

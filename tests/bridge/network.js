@@ -9,6 +9,7 @@ const { Clock, OUTLETS, Patch } = require("./max_stand_in.js");
 
 /** A server as the bridge sees it: sessions by their source, ports that nobody else gets, answers. */
 class Server {
+  /** Nobody is known. */
   constructor(clock, send) {
     this.clock = clock;
     this.send = send; // (port, address, ...words)
@@ -22,6 +23,7 @@ class Server {
     this.nTokens = 1000;
   }
 
+  /** A datagram of a source. */
   receive(source, words) {
     const [address, ...args] = words;
     this.heard.push([source, words]);
@@ -51,12 +53,14 @@ class Server {
     }
   }
 
+  /** What models there are; older servers refuse the question. */
   modelsAnswer() {
     return this.knowsModels
       ? ["/bassnet/models", ...this.models]
       : ["/bassnet/error", "address", "no address '/bassnet/models': see the table in the README"];
   }
 
+  /** Opens, renews or changes a session, or refuses it where its port is another's. */
   hello(source, [client, port, rate, block]) {
     if (this.state === "loading") {
       this.send(port, "/bassnet/status", "loading", "the model warms up");
@@ -88,6 +92,7 @@ class Server {
 
 /** Bridges and a server; of two udpreceive at one port the first gets all, unless ports are shared. */
 class Network {
+  /** A server, no bridges. */
   constructor(clock = new Clock()) {
     this.clock = clock;
     this.patches = [];
@@ -102,6 +107,7 @@ class Network {
     this.server = new Server(this.clock, (port, ...words) => this.toBridges(port, words));
   }
 
+  /** A patch on the network; it was not started. */
   add(options) {
     const patch = new Patch(this.clock, options);
     patch.onOutlet = (to, words) => {
@@ -115,6 +121,7 @@ class Network {
     return patch;
   }
 
+  /** A datagram to a port. */
   toBridges(port, words) {
     if (this.taken.has(port) || !this.isUp) return;
     const there = this.patches.filter((patch) => patch.port === port);
@@ -150,8 +157,8 @@ function playsWell(patch, mix = music) {
 }
 
 /** Bridges, all with a session. */
-function settled(network, n = 1) {
-  const patches = Array.from({ length: n }, (_, i) => network.started({ seed: 10 + i }));
+function settled(network, n = 1, options = {}) {
+  const patches = Array.from({ length: n }, (_, i) => network.started({ seed: 10 + i, ...options }));
   patches.forEach((patch) => patch.run(0.5, music));
   return patches;
 }

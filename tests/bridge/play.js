@@ -37,6 +37,7 @@ const target = { host: SPEC.host, port: SPEC.port };
 
 const answers = new Map(); // by seq: the count at which the first one came, and its samples
 
+/** A datagram of the server: answers are kept, with the count at which they came. */
 function hear(bytes) {
   const [address, ...words] = decode(bytes);
   if (address === "/bassnet/audio/out" && !answers.has(words[0])) {
@@ -45,6 +46,7 @@ function hear(bytes) {
   patch.receive(address, ...words);
 }
 
+/** What udpsend and udpreceive do with what the script gives out. */
 function outlet(to, words) {
   if (to === OUTLETS.listen) {
     if (receiving !== null) receiving.close();
@@ -96,6 +98,7 @@ function play(done) {
   }, 1);
 }
 
+/** Writes what was asked for, and ends. */
 function finish(heard) {
   const { ring, session } = patch.bridge;
   const audio = patch.said("/bassnet/audio/in");

@@ -3,12 +3,12 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { CLOCK_MS, SPEC, seeded } = require("./max_stand_in.js");
+const { CLOCK_MS, SPEC, constant, seeded } = require("./max_stand_in.js");
 const { Network, music } = require("./network.js");
 
 const BLOCK = SPEC.blockSize;
 const STEP = 48 * CLOCK_MS; // samples of a clock at 48 kHz
-const TAIL = 64; // samples
+const TAIL = constant("TAIL"); // samples
 const STEEPEST = Math.PI / 2 / TAIL; // of the tail's half cosine, as a share of its height
 
 /** A started bridge whose answers wait in `answers` until the test delivers them. */
