@@ -5,36 +5,17 @@
  * Flow: tests, play.js -> Patch -> the bridge's script, joined as in the patch.
  */
 
-const fs = require("node:fs");
-const path = require("node:path");
 const vm = require("node:vm");
 
-const FOLDER = path.join(__dirname, "..", "..", "max_patch", "bridge");
-const FILES = ["ring.js", "blocks.js", "state.js", "session.js", "choices.js", "bridge.js", "bassnet.js"];
-const DEVICE = path.join(FOLDER, "..", "BassNet.amxd");
+const { SPEC, script } = require("./script.js");
+
 const NAMES = ["1bassnet_mix", "1bassnet_x", "1bassnet_y", "1bassnet_bass"];
 const CLOCK_MS = 5; // of the patch's snapshot~
 const OUTLETS = { osc: 0, listen: 1, state: 2, told: 3, total: 4, ring: 5, models: 6, note: 7 };
 
-/** The constants that the generator put before the script which the device holds. */
-function generated() {
-  const bytes = fs.readFileSync(DEVICE, "utf8");
-  const { boxes } = JSON.parse(bytes.slice(bytes.indexOf("{"), bytes.lastIndexOf("}") + 1)).patcher;
-  const { box } = boxes.find((each) => (each.box.text || "").startsWith("v8 "));
-  return JSON.parse(/^const SPEC = (\{.*\});$/m.exec(box.textfile.text)[1]);
-}
-
-const SPEC = generated();
-
 /** A constant of the script. */
 function constant(name) {
   return vm.runInContext(name, new Patch(new Clock()).context);
-}
-
-/** The text that the patch holds, the generator's constants before it. */
-function script(spec = SPEC) {
-  const text = FILES.map((name) => fs.readFileSync(path.join(FOLDER, name), "utf8")).join("\n");
-  return `const SPEC = ${JSON.stringify(spec)};\n${text}`;
 }
 
 /** Random numbers of a seed, 0 to 1 (mulberry32). */
@@ -258,4 +239,4 @@ class Patch {
   }
 }
 
-module.exports = { CLOCK_MS, Clock, OUTLETS, Patch, SPEC, constant, script, seeded };
+module.exports = { CLOCK_MS, Clock, OUTLETS, Patch, SPEC, constant, seeded };

@@ -7,7 +7,8 @@
  *
  * mix and bass are raw float32; answers has a row for each block, NaN where there is none: the count at
  * which it came, and its samples. z moves to x, y at a sample. `isAtSource` has the answers come to the
- * sending socket, for a proxy that knows no other. Time begins with the session, and waits where this process had to.
+ * sending socket, for a proxy that knows no other. Time begins with the session, and waits where this
+ * process had to.
  */
 
 const dgram = require("node:dgram");
