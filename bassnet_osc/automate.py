@@ -60,6 +60,7 @@ class Player:
         """`to` is the one client that is moved (None: everybody); `is_tagged`: in bundles, LEAD_S ahead."""
         self.n_points = 0  # that were told
         self._refusal = ""  # what the server refused last
+        self._is_odd_said = False  # that what came could not be read
         self._way = way
         self._z = "/bassnet/z" if to is None else f"/bassnet/to/{to}/z"
         self._is_tagged, self._lead = is_tagged, LEAD_S if is_tagged else 0.0
@@ -98,7 +99,14 @@ class Player:
 
     def _hear(self, until: float) -> None:
         datagram = self._way.receive(until)
-        for message in wire.decode(datagram) if datagram else ():
+        try:
+            messages = wire.decode(datagram) if datagram else []
+        except BassNetError as error:  # z goes on: it does not depend on what comes back
+            if not self._is_odd_said:
+                log.warning("an answer is left out: %s", plain(error))
+            self._is_odd_said = True
+            return
+        for message in messages:
             refusal = ": ".join(map(plain, message.args)) if message.address == ERROR else ""
             if refusal and refusal != self._refusal:  # it may come each second, and whoever left may return
                 log.warning("the server refused %s", refusal)
@@ -125,8 +133,8 @@ def automate(curve: Curve, host: str, port: int, to: str | None = None, is_loope
             "see `bassnet status`"
         )
     report = ask(host, port)
-    names = _names(report)
-    if to is not None and to not in names and not report.get("more_sessions"):
+    names, n_sessions = _sessions(report)
+    if to is not None and to not in names and n_sessions == len(names):
         here = "the clients are " + ", ".join(names) if names else "there is no client"
         raise BassNetError(f"no client is named {wire.short(to)}; {here}: see `bassnet status`")
     if curve.remark:
@@ -134,7 +142,6 @@ def automate(curve: Curve, host: str, port: int, to: str | None = None, is_loope
     with closing(Line(host, port)) as line:
         player = Player(line, to, is_this_machine(host, port))
         player.play(curve, is_looped)
-    n_sessions = len(names) + int(report.get("more_sessions", 0))
     whom = to or f"everybody ({_counted(n_sessions, 'session')} at the beginning)"
     return f"{curve.name}: {_counted(player.n_points, 'point')} over {curve.seconds:.1f} s, told to {whom}"
 
@@ -143,10 +150,12 @@ def _counted(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
-def _names(report: Report) -> list[str]:
+def _sessions(report: Report) -> tuple[list[str], int]:
+    """The clients' names as far as they are in the report, and how many sessions there are."""
     try:
-        return [plain(session["client"]) for session in report["sessions"]]
-    except (KeyError, TypeError) as error:
+        names = [plain(session["client"]) for session in report["sessions"]]
+        return names, len(names) + int(report.get("more_sessions", 0))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BassNetError(
             f"the report must be as this version's; got {wire.short(error)}: take the same version"
         ) from None
