@@ -6,6 +6,7 @@ Flow: tests of faults, test_hostile, test_soak, fuzz, soak, faults_report -> Ser
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from bassnet_osc.spec import BassNetError
+from bassnet_osc.spec import HOST, BassNetError
 
 MODEL = "a1-live"
 START_S = 60.0  # for a server to be ready: 2 s on an idle machine
@@ -87,3 +88,10 @@ def wait_for(look: Callable[[], object], seconds: float) -> object:
     while not (seen := look()) and time.monotonic() < until:
         time.sleep(0.01)
     return seen
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
+    """A port of this machine that nobody has now: UDP's, or of that kind of socket."""
+    with socket.socket(socket.AF_INET, kind) as asked:
+        asked.bind((HOST, 0))
+        return int(asked.getsockname()[1])

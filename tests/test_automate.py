@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import signal
 import socket
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,11 @@ import pytest
 from midi_curves import cc, write_csv, write_midi, write_steps
 from reports import report, session
 from rig import HERE, THERE, Rig
-from server_process import ServerProcess, wait_for
+from server_process import STOP_S, ServerProcess, free_port, wait_for
 
 from bassnet_osc import automate as automate_module
 from bassnet_osc import status, wire
-from bassnet_osc.automate import LEAD_S, Player, automate, is_this_machine
+from bassnet_osc.automate import LEAD_S, LOOK_EVERY, Player, automate, is_this_machine
 from bassnet_osc.cli import main
 from bassnet_osc.client import Client
 from bassnet_osc.line import Line
@@ -36,6 +37,7 @@ from bassnet_osc.z_curve import CONTROLLERS, POINTS_PER_S, Curve, read_curve
 X, Y = CONTROLLERS
 WALL = 1.75e9  # Unix seconds when a fake way's own clock is at 0
 PRECISION = 1e-6  # seconds: of a time tag that is computed in floats
+COMMAND_S = 30.0  # for a command to end: 4 s on an idle machine
 CONTROLLER: Source = (HERE[0], 6000)  # where the points come from: it has no session
 
 
@@ -194,6 +196,30 @@ def test_a_loop_goes_on(ramp: Curve) -> None:
     assert way.told()[POINTS_PER_S][2] == Message("/bassnet/z", (-2.0, 1.0))
 
 
+def test_progress_moves_while_a_value_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten seconds without a point: looked at LOOK_EVERY or sooner, to the end and no further."""
+    steps: list[float] = []
+
+    class Bar:
+        n = 0.0
+
+        def __enter__(self) -> Bar:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing is drawn."""
+
+        def update(self, step: float) -> None:
+            self.n += step
+            steps.append(step)
+
+    monkeypatch.setattr(automate_module, "_progress", lambda curve: Bar())
+    way = FakeWay()
+    way.player().play(read_curve(write_midi(tmp_path / "z.mid", [cc(0, X, 0)], end=10_000)))
+    assert len(way.told()) == 1 and min(steps) >= 0.0 and max(steps) <= LOOK_EVERY + PRECISION
+    assert len(steps) <= 10.0 / LOOK_EVERY + 3 and sum(steps) == pytest.approx(10.0)
+
+
 # --- to whom -----------------------------------------------------------------------------------------
 
 
@@ -271,6 +297,24 @@ def test_only_this_machines_clock_is_trusted(
     assert is_this_machine("some name", 7770) == is_here
 
 
+@pytest.mark.parametrize("is_here", [True, False])
+def test_the_command_tags_for_this_machine_only(
+    ramp: Curve, monkeypatch: pytest.MonkeyPatch, is_here: bool
+) -> None:
+    way, asked = FakeWay(), list[object]()
+
+    def is_this_one(*where: object) -> bool:
+        asked.append(where)
+        return is_here
+
+    reports(monkeypatch, "max")
+    monkeypatch.setattr(automate_module, "is_this_machine", is_this_one)
+    monkeypatch.setattr(automate_module, "Player", lambda line, to, is_tagged: way.player(to, is_tagged))
+    automate(ramp, HOST, 7770)
+    assert asked == [(HOST, 7770)] and way.sent
+    assert {datagram.startswith(b"#bundle\0") for _, datagram in way.sent} == {is_here}
+
+
 # --- what the server makes of it ---------------------------------------------------------------------
 
 
@@ -307,6 +351,27 @@ def test_what_the_server_refuses_is_said_once(ramp: Curve, caplog: pytest.LogCap
     assert caplog.messages == [r"the server refused z: no client is named 'max'\x1b[2J"]
 
 
+def test_another_refusal_is_said_as_well(ramp: Curve, caplog: pytest.LogCaptureFixture) -> None:
+    way = FakeWay()
+    way.answers = [wire.encode("/bassnet/error", "z", words) for words in ("b", "b", "a", "a")]  # last first
+    way.player("max").play(ramp)
+    assert caplog.messages == ["the server refused z: a", "the server refused z: b"]
+
+
+def test_what_cannot_be_read_is_said_once_and_ends_nothing(
+    ramp: Curve, caplog: pytest.LogCaptureFixture
+) -> None:
+    way = FakeWay()
+    refusal = wire.encode("/bassnet/error", "z", "no")
+    way.answers = [refusal, b"x" * 7, refusal[:-4], b"#bundle\0"]  # last first
+    player = way.player()
+    player.play(ramp)
+    assert player.n_points == POINTS_PER_S + 1
+    odd, refused = caplog.messages
+    assert odd.startswith("an answer is left out: ") and "\n" not in odd
+    assert refused == "the server refused z: no"
+
+
 # --- the command -------------------------------------------------------------------------------------
 
 
@@ -341,15 +406,36 @@ def test_who_is_not_there_is_not_moved(ramp: Curve, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("unsent")
 def test_without_a_server_it_says_what_status_says(ramp: Curve, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     monkeypatch.setattr(automate_module, "ask", lambda host, port: status.ask(host, port, timeout=0.1))
     with pytest.raises(BassNetError) as of_status:
         status.ask(HOST, port, timeout=0.1)
     with pytest.raises(BassNetError) as refused:
         automate(ramp, HOST, port)
     assert str(refused.value) == str(of_status.value)
+
+
+@pytest.mark.usefixtures("unsent")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"more_sessions": "many"},
+        {"more_sessions": None},
+        {"more_sessions": math.inf},
+        {"sessions": 3},
+        {"sessions": ["max"]},
+        {"sessions": [{}]},
+    ],
+    ids=str,
+)
+def test_a_report_of_another_kind_is_refused_in_a_line(
+    ramp: Curve, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
+) -> None:
+    told = report() | changes
+    monkeypatch.setattr(automate_module, "ask", lambda host, port: told)
+    for to in (None, "max", "nobody"):
+        with pytest.raises(BassNetError, match=r"^the report must be as this version's; got .*same version$"):
+            automate(ramp, HOST, 7770, to)
 
 
 def test_it_says_how_much_it_told_and_what_it_left_alone(
@@ -437,6 +523,21 @@ def z_of(server: ServerProcess) -> dict[str, list[float]]:
     return {told["client"]: told["z"] for told in status.ask(HOST, server.port)["sessions"]}
 
 
+@contextmanager
+def bassnet(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """The command in a process of its own, which is killed where a test leaves it running."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "bassnet_osc", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @pytest.mark.usefixtures("clients")
 def test_a_file_moves_a_session_of_a_real_server(
     server: ServerProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -446,19 +547,15 @@ def test_a_file_moves_a_session_of_a_real_server(
     before = z_of(server)
     words = ["automate", str(path), "--port", str(server.port), "--to", "one"]
     seen = []
-    with subprocess.Popen(
-        [sys.executable, "-m", "bassnet_osc", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        while process.poll() is None:
+    with bassnet(*words) as process:
+        until = time.monotonic() + COMMAND_S
+        while process.poll() is None and time.monotonic() < until:
             seen.append(tuple(z_of(server)["one"]))
             time.sleep(0.1)
-        assert process.stdout is not None and process.stderr is not None
-        told = re.fullmatch(r"z\.csv: (\d+) points over 3\.0 s, told to one\n", process.stdout.read())
+        out, error = process.communicate(timeout=STOP_S)
+        told = re.fullmatch(r"z\.csv: (\d+) points over 3\.0 s, told to one\n", out)
         assert told and 75 < int(told[1]) <= 151  # fewer where the process was held up
-        assert process.stderr.read() == "" and process.returncode == 0
+        assert error == "" and process.returncode == 0
     on_the_way = [z for z in seen if list(z) != before["one"] and z != (2.0, -1.0)]
     assert any(abs(x) < 1.0 for x, _ in on_the_way)  # half of three seconds, seen each 0.1 s
     assert on_the_way == sorted(on_the_way)
@@ -474,23 +571,13 @@ def test_a_file_moves_a_session_of_a_real_server(
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without a signal")
 def test_a_loop_moves_everybody_until_ctrl_c(server: ServerProcess, tmp_path: Path) -> None:
     path = write_midi(tmp_path / "z.mid", [cc(0, X, 0), cc(0, Y, 0), cc(100, X, 127)], end=200)
-    command = [
-        sys.executable,
-        "-m",
-        "bassnet_osc",
-        "automate",
-        str(path),
-        "--loop",
-        "--port",
-        str(server.port),
-    ]
 
     def is_at(x: float) -> Callable[[], bool]:
         return lambda: all(z == [x, -3.0] for z in z_of(server).values())
 
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with bassnet("automate", str(path), "--loop", "--port", str(server.port)) as process:
         for x in (3.0, -3.0, 3.0, -3.0):  # longer than the file
             assert wait_for(is_at(x), 20.0)
         process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=30)
+        out, error = process.communicate(timeout=COMMAND_S)
     assert (process.returncode, out, error) == (130, "", "bassnet: interrupted\n")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from fault_rig import PATIENT_MS, RATE, Stream, joined, mix_blocks, offline
 from liblo_session import LibloSession
-from server_process import MODEL, ServerProcess, wait_for
+from server_process import MODEL, ServerProcess, free_port, wait_for
 
 from bassnet_osc import wire
 from bassnet_osc.audio_files import Audio
@@ -154,22 +154,22 @@ def test_a_param_is_heard(server: ServerProcess, oscsend: OscSend, bundle: Bundl
     np.testing.assert_allclose(heard, 0.1 * offline(bundle, blocks), rtol=0, atol=1e-6)  # measured: 7e-9
 
 
-def test_hello_by_oscsend_is_answered_to_oscdump(server: ServerProcess, oscsend: OscSend) -> None:
+def test_hello_by_oscsend_is_answered_to_oscdump(
+    server: ServerProcess, oscsend: OscSend, tmp_path: Path
+) -> None:
     """A sender that cannot receive names another program's port: welcome, then the state each second."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
-    dump = subprocess.Popen(["oscdump", "-L", str(port)], stdout=subprocess.PIPE, text=True)
+    port, dumped = free_port(), tmp_path / "dumped"
+    with dumped.open("wb") as out:
+        dump = subprocess.Popen(["oscdump", "-L", str(port)], stdout=out)
     try:
         assert wait_for(lambda: f":{port:04X} " in Path("/proc/net/udp").read_text(), SOON_S)
         hello = ("liblo", port, RATE, 256, "f", "pad", "." * 400)
         oscsend("/bassnet/hello", "siiisss", *hello)
-        assert dump.stdout is not None
-        _, *welcome = dump.stdout.readline().split()
-        _, *status = dump.stdout.readline().split()
+        assert wait_for(lambda: dumped.read_text().count("\n") >= 2, SOON_S), dumped.read_text()
     finally:
-        dump.terminate()
-        dump.communicate(timeout=SOON_S)
+        dump.kill()
+        dump.wait()
+    (_, *welcome), (_, *status) = (line.split() for line in dumped.read_text().splitlines()[:2])
     assert welcome[0] == "/bassnet/welcome" and welcome[1].startswith("iiisss")
     [session] = [one for one in ask(HOST, server.port)["sessions"] if one["client"] == "liblo"]
     assert welcome[2] == str(session["session"]) and welcome[4] == str(session["latency_samples"])

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 from fault_rig import RATE, mix_blocks, offline, steps_db
-from server_process import MODEL, ServerProcess, wait_for
+from server_process import MODEL, ServerProcess, free_port, wait_for
 
 from bassnet_osc import wire
 from bassnet_osc.bundle import Bundle
@@ -66,7 +66,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         yield env
     finally:
         jack.terminate()
-        jack.wait(10.0)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            jack.wait(10.0)
+        jack.kill()
+        jack.wait()
         for left in Path("/dev/shm").glob(f"jack*{name}_*"):  # by a client that has lost its server
             left.unlink()
 
@@ -75,13 +78,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 def server() -> Iterator[ServerProcess]:
     with ServerProcess() as process:
         yield process
-
-
-def free_port() -> int:
-    """A UDP port that nobody has."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])
 
 
 class SuperCollider:
@@ -132,7 +128,7 @@ def rendered(
         printed = supercollider.printed()
         assert supercollider.process.poll() == 0, printed[-1000:]
     bass, rate = soundfile.read(files[1], dtype="float32")
-    assert rate == RATE and "0 late" in printed
+    assert rate == RATE and "answers, 0 late" in printed
     return bass, printed
 
 

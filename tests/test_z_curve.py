@@ -157,11 +157,18 @@ def test_a_loop_begins_again_where_the_file_ends(tmp_path: Path, kind: str) -> N
     assert all(before[0] < after[0] for before, after in pairwise(looped))
 
 
-def test_a_loop_of_no_length_is_refused(tmp_path: Path) -> None:
+def test_a_loop_of_hardly_any_length_is_refused(tmp_path: Path) -> None:
     curve = read_curve(write_csv(tmp_path / "z.csv", (0.0, 1.0, 2.0)))
     assert list(curve.points()) == [(0.0, (1.0, 2.0))]
     with pytest.raises(BassNetError, match=r"0\.02 s or more; z\.csv has 0 s"):
         next(curve.points(is_looped=True))
+    short = read_curve(write_csv(tmp_path / "z.csv", (0.0, 1.0, 2.0), (0.01, 2.0, 1.0)))
+    with pytest.raises(BassNetError, match=r"0\.02 s or more; z\.csv has 0\.01 s"):
+        next(short.points(is_looped=True))
+    enough = read_curve(write_csv(tmp_path / "z.csv", (0.0, 1.0, 2.0), (EVERY, 2.0, 1.0)))
+    assert [at for at, _ in islice(enough.points(is_looped=True), 3)] == pytest.approx(
+        [0.0, EVERY, 2 * EVERY]
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,7 +180,9 @@ def test_a_loop_of_no_length_is_refused(tmp_path: Path) -> None:
         ("z.csv", b"0,0,0\n1,0,0\n0.5,0,0\n", "line 3: seconds must rise"),
         ("z.csv", b"-1,0,0\n1,0,0\n", "must count from 0; got -1: add 1 to all"),
         ("z.csv", b"\xff\xfe\0\1", "must be a CSV"),
-        ("z.mid", b"", "must be a MIDI file"),
+        ("z.mid", b"", "must be a MIDI file of type 0 or 1 with ticks a beat; got 'an early end': export it"),
+        ("z.midi", b"0,0,0\n", "must be a MIDI file"),
+        ("z.smf", b"0,0,0\n", "must be a MIDI file"),
         ("z.MID", b"0,0,0\n", "must be a MIDI file"),
         ("z.mid", b"MThd", "must be a MIDI file"),
         ("z.csv", b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\4\0\xff\x2f\0", "it has none at all"),
