@@ -227,3 +227,57 @@ def test_a_server_that_comes_later(place: dict[str, str], tmp_path: Path) -> Non
                 if n == 1:
                     supercollider.say("CmdPeriod.run")
                     assert is_soon(lambda: sessions() == [])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["ring=2501"], "ring must be in ms, more than 0 and at most 2500; got 2501: try ring=60"),
+        (["ring=0"], "ring must be in ms, more than 0 and at most 2500; got 0: try ring=60"),
+        (["ring=long"], "ring must be in ms, more than 0 and at most 2500; got long: try ring=60"),
+        (["mix=m.wav", "out=b.wav"], "mix must be a file; got m.wav: check its name"),
+        (["mix=m.wav"], "mix= and out= must come together; got only mix=m.wav: add out=bass.wav"),
+        (["out=b.wav"], "mix= and out= must come together; got only out=b.wav: add mix=mix.wav"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_played_is_refused_before_scsynth_starts(
+    place: dict[str, str], words: list[str], told: str
+) -> None:
+    with SuperCollider(place, SCRIPT, *words) as supercollider:
+        supercollider.process.wait(PROGRAM_S)
+        assert supercollider.process.returncode == 1
+    lines = supercollider.printed().splitlines()
+    assert [line for line in lines if line.startswith("BassNet")] == [f"BassNet: {told}"]
+    assert not any("ERROR" in line or "Booting" in line for line in lines)
+
+
+def test_the_token_is_said_at_each_welcome_and_the_choices_twice(
+    place: dict[str, str], tmp_path: Path
+) -> None:
+    """A ping may be lost, and a choice before it; of what others choose later nothing is taken back."""
+    heard: list[wire.Message] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as fake:
+        fake.bind((HOST, 0))
+        fake.settimeout(PROGRAM_S)
+        words = ["z=1,-1", f"port={fake.getsockname()[1]}", "ring=500"]
+        with SuperCollider(place, live(tmp_path), *words):
+            for token in (5, 5, 5, 5, 6, 6, 6):
+                source = heard_until(fake, "/bassnet/hello", heard)
+                fake.sendto(wire.encode("/bassnet/welcome", 1, token, LATENCY, MODEL, "", ""), source)
+            heard_until(fake, "/bassnet/hello", heard)
+    assert [m.args for m in heard if m.address == "/bassnet/ping"] == [(t,) for t in (5, 5, 5, 5, 6, 6, 6)]
+    said = [m.address for m in heard if m.address in ("/bassnet/ping", "/bassnet/z")]
+    first, again = ["/bassnet/ping", "/bassnet/z"] * 2, ["/bassnet/ping"]
+    assert said == first + 2 * again + first + again
+    assert {m.args for m in heard if m.address == "/bassnet/z"} == {(1.0, -1.0)}
+
+
+def heard_until(fake: socket.socket, address: str, heard: list[wire.Message]) -> tuple[str, int]:
+    """Keeps what comes, without the blocks, until such a message; its source."""
+    while True:
+        datagram, source = fake.recvfrom(wire.MAX_DATAGRAM)
+        if wire.address_of(datagram) != "/bassnet/audio/in":
+            heard.append(wire.decode_message(datagram))
+            if heard[-1].address == address:
+                return source
