@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from fault_proxy import FaultProxy
@@ -65,10 +66,26 @@ class Capture:
         came = [(when, *decode_audio(d, "f")) for when, d in self.to_pd if d.startswith(AUDIO_OUT)]
         return {seq: (when, samples) for when, seq, samples in reversed(came)}
 
+    def lost(self) -> frozenset[int]:
+        """The seqs of the answers that did not come to Pd."""
+        lost = [d for d in self.proxy.outward.lost if d.startswith(AUDIO_OUT)]
+        return frozenset(decode_audio(d, "f")[0] for d in lost)
+
+    def streams(self) -> list[tuple[int, int]]:
+        """The first and the last seq of each unbroken run that Pd sent."""
+        seqs = [decode_audio(d, "f")[0] for _, d in self.to_server if d.startswith(AUDIO_IN)]
+        breaks = [i for i in range(1, len(seqs)) if seqs[i] != seqs[i - 1] + 1]
+        return [(seqs[a], seqs[b - 1]) for a, b in pairwise([0, *breaks, len(seqs)])]
+
     def said(self, address: str) -> list[tuple[object, ...]]:
         """The arguments of each message of that address that Pd sent."""
         messages = [m for _, d in self.to_server if not d.startswith(AUDIO_IN) for m in wire.decode(d)]
         return [m.args for m in messages if m.address == address]
+
+    def said_before(self, seq: int) -> str:
+        """The address of what Pd sent right before this block."""
+        is_it = [d.startswith(AUDIO_IN) and decode_audio(d, "f")[0] == seq for _, d in self.to_server]
+        return self.to_server[is_it.index(True) - 1][1].split(b"\0")[0].decode()
 
     def twin(self, bundle: Bundle, rate: int) -> Audio:
         """What the server should have answered to the newest run: a voice offline, with the z of Pd."""
@@ -102,6 +119,7 @@ class Stretch:
     answers: dict[int, tuple[float, Audio]]
     ring: int
     rate: int
+    all_lost: frozenset[int]  # seqs of the answers that the network lost, of any time
 
     @cached_property
     def unlike(self) -> list[int]:
@@ -110,30 +128,69 @@ class Stretch:
         nothing = np.inf, np.full(BLOCK, np.nan)
         return [seq for seq, block in wanted if not np.array_equal(block, self.answers.get(seq, nothing)[1])]
 
-    @cached_property
-    def absent(self) -> list[int]:
-        """Of these: silent, and the answer was not at Pd in time, or Pd had no time to read it."""
-        is_silent = {self.first + k: not block.any() for k, block in enumerate(self.bass)}
-        return [
-            seq
-            for seq in self.unlike
-            if is_silent[seq] and (self._came(seq) > self._needed(seq) - TURN or self._is_starved(seq))
-        ]
+    @property
+    def mistaken(self) -> list[int]:
+        """Of these: what sounds and is another one's answer, or nobody's. No machine is too busy for that."""
+        return [seq for seq in self.unlike if self.bass[seq - self.first].any()]
+
+    @property
+    def unheard(self) -> list[int]:
+        """Silent, though the answer was at Pd in time, and Pd had the time to read it."""
+        silent = {*self.unlike} - {*self.mistaken}
+        return sorted(seq for seq in silent if not self._is_tardy(seq) and not self._is_starved(seq))
 
     @property
     def wrong(self) -> list[int]:
-        """All others: our faults."""
-        return sorted({*self.unlike} - {*self.absent})
+        """Both: our faults."""
+        return sorted([*self.mistaken, *self.unheard])
+
+    @property
+    def absent(self) -> list[int]:
+        """Silent, and the answer was not at Pd in time, or Pd had no time to read it."""
+        return sorted({*self.unlike} - {*self.wrong})
 
     @property
     def starved(self) -> list[int]:
         """Of the absent: those that an idle machine would have played: Pd paused, and made up for it."""
         return [seq for seq in self.absent if self._is_starved(seq)]
 
+    @property
+    def lost(self) -> set[int]:
+        """Blocks of this stretch whose answers the network lost."""
+        return {seq for seq in self.all_lost if self.first <= seq < self.first + len(self.bass)}
+
+    def explained(self) -> str:
+        """Why blocks are called wrong: when each was sent, came and was needed, and how late Pd ran (ms)."""
+        lines = []
+        for seq in self.wrong:
+            sent, late = self.run[seq][0], [round(1e3 * self._late(k), 1) for k in self._on_its_way(seq)]
+            came, needed = (round(1e3 * (when - sent), 1) for when in (self._came(seq), self._needed(seq)))
+            what = "mistaken" if seq in self.mistaken else "unheard"
+            lines.append(
+                f"{seq} {what}: came {came} ms after it was sent, needed {needed}, Pd late by {late}"
+            )
+        return "\n".join(lines)
+
+    def _is_tardy(self, seq: int) -> bool:
+        """Whether the answer was not there when it had to be."""
+        return self._came(seq) > self._needed(seq) - TURN
+
     def _is_starved(self, seq: int) -> bool:
         """Whether Pd got no processor for a while between sending this block and playing its answer."""
-        times = [self.run[k][0] for k in range(seq, seq + self.ring + 1) if k in self.run]
-        return bool(np.diff(times).max(initial=0.0) > BLOCK / self.rate + TURN)
+        return max(map(self._late, self._on_its_way(seq)), default=0.0) > TURN
+
+    def _on_its_way(self, seq: int) -> list[int]:
+        """The blocks that were sent from this one until its answer was played."""
+        return [k for k in range(seq, seq + self.ring + 1) if k in self.run]
+
+    def _late(self, seq: int) -> float:
+        """Seconds by which Pd sent this block later than in its most punctual moment."""
+        return self.run[seq][0] - seq * BLOCK / self.rate - self._punctual
+
+    @cached_property
+    def _punctual(self) -> float:
+        """When block 0 would have been sent, had all been as punctual as the most punctual one."""
+        return min(when - seq * BLOCK / self.rate for seq, (when, _) in self.run.items())
 
     def against(self, twin: Audio) -> tuple[list[int], float, int]:
         """Bad blocks, the largest error of the others, and the lag in samples, against an offline twin."""
@@ -168,7 +225,7 @@ def stretch(pd: PdProcess, capture: Capture, ring: int, rate: int = 48_000) -> S
     lag = int(np.flatnonzero(dry)[0]) - began
     error = float(np.abs(dry[lag:] - mix[: len(mix) - lag]).max())
     first = min(run) + (start + skip) // BLOCK
-    return Stretch(bass, first, lag, error, run, capture.answers(), ring, rate)
+    return Stretch(bass, first, lag, error, run, capture.answers(), ring, rate, capture.lost())
 
 
 def begin(pd: PdProcess, ring: int) -> None:

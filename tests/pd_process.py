@@ -6,6 +6,7 @@ Flow: tests, pd_report -> PdProcess -> pd (bassnet.pd, rig.pd) -> UDP -> server;
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import subprocess
 import time
@@ -32,7 +33,11 @@ def player(control: int, mix: Path, seconds: float, rate: int) -> str:
     """A patch that passes on each line `NAME WORDS` that comes in, and plays the mix at rig-start."""
     c = Canvas("player")
     c.objects(
-        line=f"netreceive {control}", all="list append", both="t a a", first="list split 1", name="symbol"
+        line=f"netreceive {control} {HOST}",
+        all="list append",
+        both="t a a",
+        first="list split 1",
+        name="symbol",
     )
     c.objects(rest="list split 1", words="list trim", back="list prepend send", said="list trim")
     c.add("to", Box("obj", "send", 2, 0, (60, 22)))  # to any name: its right inlet sets it
@@ -42,6 +47,9 @@ def player(control: int, mix: Path, seconds: float, rate: int) -> str:
         "both > rest:1 > words > to",
         "back > said > line",
     )
+    c.objects(alone="sel 0", dialled="[stop(", waits=f"delay {1000 * START_S:g}", quit="[; pd quit(")
+    c.objects(begin="loadbang")  # nobody dials, or who had dialled is gone, killed perhaps: nothing is left
+    c.wire("begin > waits > quit", "line:1 > alone > quit", "alone:1 > dialled > waits")
     for name in (*TOLD, "wrote"):
         c.objects(**{name: f"r bassnet-{name}", f"as {name}": f"list prepend {name}"})
         c.wire(f"{name} > as {name} > back")
@@ -90,8 +98,8 @@ class PdProcess:
         here = f"bassnet-port {PORT} "
         assert text.count(here) == 1
         (folder / "bassnet.pd").write_text(text.replace(here, f"bassnet-port {port} "))
-        self._control = _free_port()
-        (folder / "player.pd").write_text(player(self._control, mix, seconds, rate))
+        self.control = _free_port()
+        (folder / "player.pd").write_text(player(self.control, mix, seconds, rate))
         (folder / "recorder.pd").write_text(recorder(folder, seconds, rate))
         self.told: dict[str, list[str]] = {name: [] for name in (*TOLD, "wrote")}
         self._unread = b""
@@ -104,7 +112,7 @@ class PdProcess:
         try:
             assert wait_for(self._dialled, START_S), f"Pd must start; it said {self.said()!r}"
         except BaseException:
-            self.process.kill()
+            self._end()
             raise
         self._line.setblocking(False)
         return self
@@ -115,8 +123,18 @@ class PdProcess:
         try:
             self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            self.process.terminate()
-            self.process.wait()
+            pass
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        """Pd is gone, whatever it was doing."""
+        self.process.kill()
+        self.process.wait(STOP_S)
+        self._line.close()
+
+    def hang_up(self) -> None:
+        """Closes the rig's line, as the system does for a process that is killed."""
         self._line.close()
 
     def say(self, words: str) -> None:
@@ -156,9 +174,8 @@ class PdProcess:
         return {name: soundfile.read(self.folder / f"{name}.wav", dtype="float32")[0] for name in RECORDED}
 
     def _dialled(self) -> bool:
-        if self.process.poll() is not None:
-            return True
-        return self._line.connect_ex((HOST, self._control)) in (0, 106)
+        assert self.process.poll() is None, f"Pd must not end while it starts; it said {self.said()!r}"
+        return self._line.connect_ex((HOST, self.control)) in (0, errno.EISCONN)
 
     def _listen(self) -> None:
         with contextlib.suppress(BlockingIOError):

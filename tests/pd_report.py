@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -103,6 +104,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What Pd plays, as a table.")
     parser.add_argument("--seconds", type=float, default=60.0, help="of each row (default 60)")
     seconds = parser.parse_args().seconds
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )  # leaves each `with`, so ends all
     bundle = Bundle.load(MODEL)
     print(f"{MODEL}, {RATE} Hz, blocks of {BLOCK}, {seconds:g} s a row\n")  # noqa: T201
     print(f"| {HEAD} |\n|{'---|' * (HEAD.count('|') + 1)}", flush=True)  # noqa: T201
