@@ -2,7 +2,7 @@
 
 Flow: bassnet-host, -port, -connect, -ring -> connection, hello -> line -> server -> line -> welcome, state,
 latency. Names with $0 are the patch's own. A session is new where its token is another one: all that was
-chosen is said to it then ($0-introduce).
+chosen is said to it then ($0-introduce), and once more.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ NAME = "pd"  # what a server calls this client
 HEARTBEAT_MS = 1000  # between hellos
 SILENT_MS = 3000  # without a word from the server, after which it counts as gone
 REFUSAL_MS = 5000  # for which a refusal is shown
+N_TOLD = 2  # welcomes at which all that was chosen is said: a network may lose it once
 SETTLED_MS = 300  # from a change of host or port until it is used: a number box is dragged
 GATHERING = BLOCK - 64  # samples by which blocks are later than Pd's own ones of 64
 PING = " ".join(map(str, b"/bassnet/ping\0\0\0,i\0\0"))  # and the token's four bytes
@@ -86,19 +87,24 @@ def hello() -> Canvas:
 
 
 def welcome() -> Canvas:
-    """The token goes back as the bytes that came: as a number of Pd's it would lose its last digits."""
+    """The token goes back as the bytes that came: as a number of Pd's it would lose its last digits.
+
+    It goes back at each welcome, so each second; what was chosen is said at the first N_TOLD of a session.
+    """
     c = Canvas("welcome")
     c.objects(welcome="r $0-welcome", parts="t a a a", n_args="list length", n_tags="+ 1", words="div 4")
     c.objects(and_zero="+ 1", tags="* 4", before=f"+ {WELCOME_BYTES + 4}")  # the session is before the token
     c.objects(numbers="unpack f f f s", latency="s $0-offset", plays="s $0-plays", token="unpack f f")
-    c.objects(is_new="change -1", new="t b b", gone="r $0-gone", forget="[set -1(")
+    c.objects(each="t b f b", is_new="change -1", new="[0(", gone="r $0-gone", forget="[set -1(")
     c.objects(raw="r $0-raw", bytes="list append", split="list split", four="list split 4")
     c.objects(ping=f"list prepend {PING}", send="s $0-send", introduce="s $0-introduce")
     c.wire("welcome > parts", "parts:2 > n_args > n_tags > words > and_zero > tags > before > 1:split")
-    c.wire("parts:1 > numbers", "numbers:2 > latency", "numbers:3 > plays", "parts > token:1 > is_new > new")
-    c.wire("gone > forget > is_new", "raw > 1:bytes", "new:1 > bytes > split:1 > four > ping > send")
+    c.wire("parts:1 > numbers", "numbers:2 > latency", "numbers:3 > plays", "parts > token:1 > each")
+    c.wire("gone > forget > is_new", "raw > 1:bytes", "each:2 > bytes > split:1 > four > ping > send")
+    c.objects(n="f 0", one="+ 1", both="t f f", is_early=f"moses {N_TOLD + 1}", tell="t b b")
+    c.wire("each:1 > is_new > new > 1:n", "each > n > one > both > is_early > tell", "both:1 > 1:n")
     c.objects(notes="[list notes 1(", subscribe="oscformat -f si bassnet subscribe")
-    c.wire("new > introduce", "new > notes > subscribe > send")
+    c.wire("tell > introduce", "tell:1 > notes > subscribe > send")
     return c
 
 

@@ -97,15 +97,22 @@ def blocks() -> Canvas:
 
 
 def answers() -> Canvas:
-    """Each answer into its place, if that is still ahead; `after` is by how many blocks it trails seq."""
+    """Each answer into its place, if that is still ahead; `after` is by how many blocks it trails seq.
+
+    The socket hears anybody: what is longer or shorter than a seq and a block would be written over others.
+    """
     c = Canvas("answers")
-    c.objects(audio="r $0-audio", steps="t a a b", close="[0(", first="list split 1", rest="list split 1")
+    c.objects(audio="r $0-audio", both_ways="t a a", length="list length", fits=f"sel {BLOCK + 1}")
+    c.objects(no_block="[0(", one_block="[1(", whole="spigot", steps="t a a b", close="[0(")
+    c.wire("audio > both_ways", "both_ways:1 > length > fits > one_block > 1:whole")
+    c.wire("fits:1 > no_block > 1:whole", "both_ways > whole > steps")
+    c.objects(first="list split 1", rest="list split 1")
     c.objects(its="t f f", seq="r $0-seq", ahead="- 0", after="* -1", wrap="mod", modulo="r $0-modulo")
     c.objects(unsent="moses 1", unplayed=f"moses {RING + 1}", ring="r $0-ring-blocks", one="+ 1")
     c.objects(late="s $0-late", good="t b b", place="f 0", slot=f"mod {SLOTS}", both="t f b f")
     c.objects(yes="[1(", mark="tabwrite $0-got", at=f"* {BLOCK}", open="[1(", gate="spigot")
     c.objects(into="array set $0-ring")
-    c.wire("audio > steps", "steps:2 > close > 1:gate", "steps:1 > first > its", "its:1 > 1:place")
+    c.wire("steps:2 > close > 1:gate", "steps:1 > first > its", "its:1 > 1:place")
     c.wire("seq > 1:ahead", "its > ahead > after > wrap > unsent", "modulo > 1:wrap", "unsent:1 > unplayed")
     c.wire("ring > one > 1:unplayed", "unplayed:1 > late", "unplayed > good", "good:1 > place > slot > both")
     c.wire("both:2 > 1:mark", "both:1 > yes > mark", "both > at > 1:into", "good > open > 1:gate")

@@ -24,7 +24,10 @@ PATCH = Path(__file__).parents[1] / "max_patch" / "bassnet.pd"
 PD = ("pd", "-nogui", "-noprefs", "-nomidi", "-noaudio", "-sleepgrain", "1", "-stderr")
 ORDER = ("recorder.pd", "bassnet.pd", "player.pd")  # Pd computes what was opened last first
 START_S = 20.0  # for Pd to be there: 0.1 s on an idle machine
-RECORDED = ("in", "dry", "bass")
+SPEAKERS = (
+    "dac~ 1 2"  # of the patch: instead of them it has heard.pd, as nothing is heard without a sound card
+)
+RECORDED = ("in", "dry", "bass", "left", "right")
 PAUSE_S = 0.005  # between two looks: less than a block
 TOLD = ("state", "reason", "latency", "missed", "late", "note")  # names bassnet-... that the rig passes on
 
@@ -33,7 +36,7 @@ def player(control: int, mix: Path, seconds: float, rate: int) -> str:
     """A patch that passes on each line `NAME WORDS` that comes in, and plays the mix at rig-start."""
     c = Canvas("player")
     c.objects(
-        line=f"netreceive {control} {HOST}",
+        line="netreceive",
         all="list append",
         both="t a a",
         first="list split 1",
@@ -48,8 +51,11 @@ def player(control: int, mix: Path, seconds: float, rate: int) -> str:
         "back > said > line",
     )
     c.objects(alone="sel 0", dialled="[stop(", waits=f"delay {1000 * START_S:g}", quit="[; pd quit(")
-    c.objects(begin="loadbang")  # nobody dials, or who had dialled is gone, killed perhaps: nothing is left
-    c.wire("begin > waits > quit", "line:1 > alone > quit", "alone:1 > dialled > waits")
+    c.objects(some="[1(", was_dialled="spigot", begin="loadbang", listen=f"[listen {control} {HOST}(")
+    c.wire("begin > listen > line")
+    # Where nobody dials, and where who had dialled is gone, killed perhaps, nothing is left.
+    c.wire("begin > waits > quit", "line:1 > alone > was_dialled > quit", "alone:1 > some > 1:was_dialled")
+    c.wire("alone:1 > dialled > waits")
     for name in (*TOLD, "wrote"):
         c.objects(**{name: f"r bassnet-{name}", f"as {name}": f"list prepend {name}"})
         c.wire(f"{name} > as {name} > back")
@@ -68,7 +74,7 @@ def recorder(folder: Path, seconds: float, rate: int) -> str:
     c.objects(
         start="r rig-start",
         write="r rig-write",
-        steps="t b b b b",
+        steps=f"t b{' b' * len(RECORDED)}",
         files="soundfiler",
         wrote="s bassnet-wrote",
     )
@@ -76,20 +82,27 @@ def recorder(folder: Path, seconds: float, rate: int) -> str:
     for i, name in enumerate(RECORDED, start=1):
         c.objects(**{f"write {name}": f"[write -wave -bytes 4 {folder}/{name}.wav rig-{name}("})
         c.wire(f"steps:{i} > write {name} > files")
+    for name in RECORDED[1:]:
+        c.objects(**{f"table {name}": f"table rig-{name} {round(seconds * rate)}"})
     for name in ("dry", "bass"):
-        c.objects(
-            **{
-                f"table {name}": f"table rig-{name} {round(seconds * rate)}",
-                f"r {name}": f"r~ bassnet-{name}",
-            }
-        )
+        c.objects(**{f"r {name}": f"r~ bassnet-{name}"})
         c.objects(**{name: f"tabwrite~ rig-{name}"})
         c.wire(f"start > {name}", f"r {name} > {name}")
     return patch_text(c)
 
 
+def heard() -> str:
+    """A patch that records what would go to the speakers."""
+    c = Canvas("heard")
+    c.objects(start="r rig-start")
+    for name in ("left", "right"):
+        c.objects(**{f"in {name}": "inlet~", name: f"tabwrite~ rig-{name}"})
+        c.wire(f"start > {name}", f"in {name} > {name}")
+    return patch_text(c)
+
+
 class PdProcess:
-    """Pd from `with` on, with the committed patch, whose only change is the server's port."""
+    """Pd from `with` on, with the committed patch, but for the server's port and the speakers."""
 
     def __init__(self, folder: Path, port: int, mix: Path, seconds: float, rate: int = 48_000) -> None:
         self.folder, self._rate = folder, rate
@@ -97,7 +110,10 @@ class PdProcess:
         text = PATCH.read_text()
         here = f"bassnet-port {PORT} "
         assert text.count(here) == 1
-        (folder / "bassnet.pd").write_text(text.replace(here, f"bassnet-port {port} "))
+        assert text.count(SPEAKERS) == 1
+        text = text.replace(here, f"bassnet-port {port} ").replace(SPEAKERS, "heard")
+        (folder / "bassnet.pd").write_text(text)
+        (folder / "heard.pd").write_text(heard())
         self.control = _free_port()
         (folder / "player.pd").write_text(player(self.control, mix, seconds, rate))
         (folder / "recorder.pd").write_text(recorder(folder, seconds, rate))
@@ -106,9 +122,9 @@ class PdProcess:
 
     def __enter__(self) -> PdProcess:
         command = [*PD, "-r", str(self._rate), *ORDER]
+        self._line = socket.socket()
         with (self.folder / "said").open("w") as said:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=said, stderr=said)
-        self._line = socket.socket()
         try:
             assert wait_for(self._dialled, START_S), f"Pd must start; it said {self.said()!r}"
         except BaseException:
@@ -168,7 +184,7 @@ class PdProcess:
             time.sleep(PAUSE_S)
 
     def recorded(self) -> dict[str, Audio]:
-        """What was played and what came: in, dry, bass (n,) float32, from the same sample on."""
+        """What was played and what came: each of RECORDED (n,) float32, from the same sample on."""
         self.say("rig-write bang")
         assert wait_for(lambda: (self._listen(), self.told["wrote"])[1], START_S), self.said()
         return {name: soundfile.read(self.folder / f"{name}.wav", dtype="float32")[0] for name in RECORDED}

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import re
 import shutil
+import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,18 +21,19 @@ import pytest
 import soundfile
 from fault_proxy import FaultProxy, Faults
 from fault_rig import RATE, mix_blocks
-from pd_capture import BLOCK, EXACT, Capture, Stretch, begin, circle, stretch
-from pd_process import PATCH, PdProcess
+from pd_capture import AUDIO_IN, BLOCK, EXACT, LEAD_S, Capture, Stretch, begin, circle, stretch
+from pd_process import PATCH, START_S, PdProcess
 from server_process import MODEL, ServerProcess, wait_for
 
 from bassnet_osc import wire
-from bassnet_osc.audio_wire import decode_audio
+from bassnet_osc.audio_wire import decode_audio, encode_audio
 from bassnet_osc.bundle import Bundle
 from bassnet_osc.client_words import HELLO_BYTES
 from bassnet_osc.latent import LiveZ
 from bassnet_osc.params import PARAMS, TIMBRE_NAMES
-from bassnet_osc.spec import BassNetError
+from bassnet_osc.spec import HOST, BassNetError
 from bassnet_osc.voice import Voice
+from bassnet_osc.wire import MAX_DATAGRAM
 from max_patch import pd_objects, pd_session, pd_steer, pd_stream
 from max_patch.controls import live_models
 from max_patch.pd_patch import window
@@ -36,7 +42,9 @@ from max_patch.pd_text import Canvas
 SECONDS = 5.0  # of a recording
 TRIES = 4  # runs until one finds the machine calm
 FEW = 0.03  # share of the blocks that may be missed in a run that counts as calm
-MANY = 0.5  # share of the blocks that must have been in time in the last of the TRIES, or nothing was shown
+MANY = (
+    0.5  # share of the blocks that must have been in time in the calmest of the TRIES, or nothing was shown
+)
 T = TypeVar("T")
 LINE = re.compile(r"#(N canvas|X \w+|A)\s?(.*);", re.DOTALL)
 
@@ -129,7 +137,7 @@ def test_the_patch_knows_what_the_server_knows() -> None:
     text = PATCH.read_text()
     for name, param in PARAMS.items():
         assert f"oscformat {'-f i ' if param.kind == 'i' else ''}bassnet param {name};" in text
-    assert set(pd_steer.NUMBERS) | {"timbre"} == set(PARAMS) and pd_session.HELLO_BYTES == HELLO_BYTES
+    assert set(pd_steer.NUMBERS) | {"timbre"} == set(PARAMS)
     assert all(f" {word};" in text for word in (*TIMBRE_NAMES, *live_models(is_ahead=True)))
 
 
@@ -149,11 +157,12 @@ class Run:
 
 
 def until_calm(attempt: Callable[[Path], tuple[T, list[Stretch]]], folder: Path) -> T:
-    """What an attempt returns, beside the stretches that it recorded: the first of TRIES on a calm machine.
+    """What an attempt returns, beside the stretches that it recorded: of the first calm one, or the calmest.
 
     What is ours holds in each of them: nothing that is not its answer ever sounds. That an answer which came
-    in time is heard holds in the last one: who has no processor for 4 ms can be seen only if others had.
+    in time is heard holds in the calmest: a Pd that has no processor for 4 ms looks as if it had not read it.
     """
+    calmest: tuple[int, T, list[Stretch]] | None = None
     for k in range(TRIES):
         result, parts = attempt(folder / str(k))
         for part in parts:
@@ -162,8 +171,13 @@ def until_calm(attempt: Callable[[Path], tuple[T, list[Stretch]]], folder: Path)
                 f"{len(part.starved)}, wrong {len(part.wrong)}\n{part.explained()}"
             )
             assert part.mistaken == []
-        if all(part.unheard == [] and n_avoidable(part) <= FEW * len(part.bass) for part in parts):
-            return result
+        n_bad = sum(n_avoidable(part) + len(part.unheard) for part in parts)
+        if calmest is None or n_bad < calmest[0]:
+            calmest = n_bad, result, parts
+        if all(n_avoidable(part) <= FEW * len(part.bass) and part.unheard == [] for part in parts):
+            break
+    assert calmest is not None
+    _, result, parts = calmest
     for part in parts:
         assert part.unheard == [] and n_avoidable(part) < MANY * len(part.bass)
     return result
@@ -171,7 +185,7 @@ def until_calm(attempt: Callable[[Path], tuple[T, list[Stretch]]], folder: Path)
 
 def n_avoidable(part: Stretch) -> int:
     """Blocks that a calm machine would have heard: silent, though the network did not lose their answers."""
-    return len({*part.absent} - {*part.lost})
+    return len({*part.absent} - part.lost)
 
 
 def calm_run(
@@ -182,10 +196,11 @@ def calm_run(
     ring: int,
     rate: int = RATE,
     jitter: float = 0.0,
+    few: float = 0.0,
 ) -> Run:
-    """The first of TRIES runs without a bad block, or the last one: a busy machine is nobody's fault.
+    """The first of TRIES runs with no more than a share `few` of bad blocks, or the last one.
 
-    What is ours holds in each of them: nothing in a wrong place, nothing wrong.
+    A busy machine is nobody's fault. What is ours holds in each of them: nothing is in a wrong place.
     """
     for k in range(TRIES):
         with FaultProxy(server.port, Faults(), Faults(jitter=jitter), seed=3) as proxy:
@@ -202,7 +217,7 @@ def calm_run(
         )
         assert part.mistaken == [] and run.lag == 0 and run.error <= EXACT
         assert 0.1 < np.abs(part.bass).max() < 1.0 and len(part.bass) > 0.9 * SECONDS * rate / BLOCK
-        if not run.bad:
+        if part.unheard == [] and len(run.bad) <= few * len(part.bass):
             break
     assert part.unheard == []
     return run
@@ -224,7 +239,7 @@ def test_every_sample_is_in_its_place(
     assert (
         told - pd_session.GATHERING - ring * BLOCK == Voice(bundle, rate, LiveZ(bundle.spec)).latency_samples
     )
-    assert len(capture.said("/bassnet/z/at")) > 200 and len(capture.said("/bassnet/z")) == 1
+    assert len(capture.said("/bassnet/z/at")) > 200 and 1 <= len(capture.said("/bassnet/z")) <= 2
     hellos = [d for _, d in capture.to_server if d.startswith(b"/bassnet/hello\0")]
     assert {len(d) for d in hellos} == {HELLO_BYTES} and wire.decode(hellos[-1])[0].args[2:4] == (rate, BLOCK)
     ons = [note for note in notes if not note.endswith(" 0")]
@@ -236,7 +251,7 @@ def test_jitter_within_the_ring_is_not_heard(
     server: ServerProcess, bundle: Bundle, mix: Path, tmp_path: Path
 ) -> None:
     """0 to 12 ms on the way back, a ring of 4 blocks. Measured: no bad block of 937."""
-    run = calm_run(server, bundle, mix, tmp_path, 4, jitter=0.012)
+    run = calm_run(server, bundle, mix, tmp_path, 4, jitter=0.012, few=FEW)
     came = [decode_audio(d, "f")[0] for _, d in run.capture.to_pd if d.startswith(b"/bassnet/audio/out\0")]
     assert sum(a > b for a, b in pairwise(came)) > 50  # or nothing was out of order
     assert len(run.bad) < MANY * len(run.part.bass)
@@ -310,8 +325,8 @@ def test_a_restarted_server_is_found_again_and_told_all(needs_pd: None, mix: Pat
             bass = pd.recorded()["bass"]
             said = {name: capture.said(f"/bassnet/{name}") for name in ("param/timbre", "model", "z", "ping")}
         text = pd.said()
-    assert said["param/timbre"] == [("sub",)] and said["model"] == [("a2-live",)]
-    assert (0.0, 0.0) in said["z"] and len(said["ping"]) == 1
+    assert set(said["param/timbre"]) == {("sub",)} and set(said["model"]) == {("a2-live",)}
+    assert (0.0, 0.0) in said["z"] and len(said["ping"]) > 1 and len(set(said["ping"])) == 1  # one token
     assert np.abs(bass).max() > 0.05 and "error" not in text
 
 
@@ -344,3 +359,189 @@ def test_two_pds_share_a_server(server: ServerProcess, mix: Path, tmp_path: Path
         return None, parts
 
     until_calm(attempt, tmp_path)
+
+
+# --- what is said --------------------------------------------------------------------------------------
+
+KNOBS = {  # what the patch hears: what the server is told of it last
+    "bassnet-gain -6.5": ("/bassnet/param/gain", (-6.5,)),
+    "bassnet-octave 1": ("/bassnet/param/octave", (1,)),
+    "bassnet-tuning 442": ("/bassnet/param/tuning", (442.0,)),
+    "bassnet-gate -30": ("/bassnet/param/gate", (-30.0,)),
+    "bassnet-timbre symbol pick": ("/bassnet/param/timbre", ("pick",)),
+    "bassnet-param gain 3": ("/bassnet/param/gain", (3.0,)),
+    "bassnet-param octave -1": ("/bassnet/param/octave", (-1,)),
+    "bassnet-param tuning 438": ("/bassnet/param/tuning", (438.0,)),
+    "bassnet-param gate -20": ("/bassnet/param/gate", (-20.0,)),
+    "bassnet-param timbre slap": ("/bassnet/param/timbre", ("slap",)),
+    "bassnet-gain 99": ("/bassnet/param/gain", (PARAMS["gain"].highest,)),
+    "bassnet-model symbol a2-live": ("/bassnet/model", ("a2-live",)),
+}
+HEARD_S = 5.0  # for a word to be there: less than 10 ms on an idle machine
+
+
+def test_each_knob_is_told_to_the_server_and_to_the_next_one(
+    needs_pd: None, mix: Path, tmp_path: Path
+) -> None:
+    """The last of each once more when the server was restarted; and bye when it is switched off."""
+    with ServerProcess() as first, FaultProxy(first.port) as proxy:
+        capture = Capture(proxy)
+        with PdProcess(tmp_path, proxy.port, mix, 1.0) as pd:
+            begin(pd, 8)
+            for words, (address, args) in KNOBS.items():
+                pd.say(words)
+                assert wait_for(lambda: capture.said(address)[-1:] == [args], HEARD_S), words  # noqa: B023
+            pd.say("bassnet-x 1.25")
+            pd.say("bassnet-y -0.5")
+            assert wait_for(lambda: (1.25, -0.5) in [z[2:] for z in capture.said("/bassnet/z/at")], HEARD_S)
+            first.kill()
+            capture.to_server.clear()
+            with ServerProcess(port=first.port):
+                for address, args in {**dict(KNOBS.values()), "/bassnet/z": (1.25, -0.5)}.items():
+                    assert wait_for(lambda: capture.said(address)[-1:] == [args], 4 * HEARD_S), address  # noqa: B023
+                assert wait_for(lambda: ("notes", 1) in capture.said("/bassnet/subscribe"), HEARD_S)
+                assert pd.wait("state", "ready", HEARD_S) and capture.said("/bassnet/bye") == []
+                pd.say("bassnet-connect 0")
+                assert wait_for(lambda: capture.said("/bassnet/bye") == [()], HEARD_S)
+                assert pd.wait("state", "offline", HEARD_S) and pd.last("reason") == "switched off"
+
+
+def test_ring_reset_and_a_refusal(server: ServerProcess, mix: Path, tmp_path: Path) -> None:
+    """The deadline is a block's time shorter than the ring; a reset clears the counts; refusals are shown."""
+    with FaultProxy(server.port) as proxy:
+        capture = Capture(proxy)
+        with PdProcess(tmp_path, proxy.port, mix, 1.0) as pd:
+            begin(pd, 8)
+            for ring in (6, 9):
+                pd.say(f"bassnet-ring {ring}")
+                deadline = (ring - 1) * BLOCK * 1000 / RATE
+                assert wait_for(lambda: abs(deadline_ms(capture) - deadline) < 1e-3, HEARD_S), ring  # noqa: B023
+            pd.say("bassnet-model symbol nobody")
+            assert wait_for(lambda: "nobody" in pd.last("reason"), HEARD_S), pd.told["reason"]
+            proxy.pause(0.5)
+            for name in ("missed", "late"):
+                assert wait_for(lambda: pd.last(name) not in ("", "0"), HEARD_S), name  # noqa: B023
+            told = {name: len(pd.told[name]) for name in ("missed", "late")}
+            pd.say("bassnet-reset bang")
+            for name in ("missed", "late"):
+                assert wait_for(lambda: (pd.last(name), "0" in pd.told[name][told[name] :])[1], HEARD_S), name  # noqa: B023
+            assert wait_for(lambda: capture.said("/bassnet/reset") == [()], HEARD_S)
+
+
+def deadline_ms(capture: Capture) -> float:
+    """The deadline of the newest hello."""
+    hello = capture.said("/bassnet/hello")[-1]
+    return float(str(hello[hello.index("deadline_ms") + 1]))
+
+
+def test_wet_fades_from_the_delayed_mix_to_the_bass(server: ServerProcess, mix: Path, tmp_path: Path) -> None:
+    """On both speakers. Measured: off by 3e-8 at most."""
+    with PdProcess(tmp_path, server.port, mix, 2.0) as pd:
+        begin(pd, 8)
+        pd.say("bassnet-wet 0.25")
+        pd.listen(LEAD_S)
+        pd.play(2.2)
+        heard = pd.recorded()
+    error = np.abs(heard["left"] - (0.25 * heard["bass"] + 0.75 * heard["dry"])).max()
+    assert error < 1e-6 and np.array_equal(heard["left"], heard["right"])
+    assert np.abs(heard["bass"]).max() > 0.05 and np.abs(heard["dry"]).max() > 0.05
+
+
+# --- strangers, and ends -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def door() -> Iterator[socket.socket]:
+    """Where Pd looks for a server, and finds whatever a test says."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        opened.bind((HOST, 0))
+        opened.setblocking(False)
+        yield opened
+
+
+def blocks_at(door: socket.socket) -> Iterator[tuple[int, tuple[str, int]]]:
+    """The seq of each block that has come, and where Pd is."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            datagram, source = door.recvfrom(MAX_DATAGRAM)
+            if datagram.startswith(AUDIO_IN):
+                yield decode_audio(datagram, "f")[0], source
+
+
+def test_what_a_stranger_sends_is_heard_as_one_block_in_its_place_or_not_at_all(
+    needs_pd: None, door: socket.socket, mix: Path, tmp_path: Path
+) -> None:
+    """The socket hears all. A block too long or short, not sent yet, or played already, is nothing."""
+    good: list[int] = []
+
+    def disturb(now: float) -> None:
+        for seq, source in blocks_at(door):
+            if seq % 20 == 0:
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                    for to, n, level in (
+                        (seq, BLOCK, 0.125),
+                        (seq - 2, 3 * BLOCK, 0.25),
+                        (seq - 2, BLOCK + 1, 0.375),
+                        (seq - 2, BLOCK - 1, 0.5),
+                        (seq + 5, BLOCK, 0.625),
+                        (seq - 40, BLOCK, 0.75),
+                    ):
+                        samples = np.full(n, level, np.float32)
+                        stranger.sendto(encode_audio("/bassnet/audio/out", to, samples, "f"), source)
+                good.append(seq)
+
+    with PdProcess(tmp_path, door.getsockname()[1], mix, 2.0) as pd:
+        pd.say("bassnet-ring 8")
+        pd.say("bassnet-dsp 1")
+        pd.play(2.2, disturb)
+        bass = pd.recorded()["bass"]
+    sounding = np.flatnonzero(bass)
+    assert set(np.unique(bass)) == {0.0, 0.125}
+    assert BLOCK * len(good) / 2 < len(sounding) <= BLOCK * len(good) and len(sounding) % BLOCK == 0
+    starts = sounding[::BLOCK]
+    assert np.array_equal(sounding.reshape(-1, BLOCK), starts[:, None] + np.arange(BLOCK))
+    assert set(np.diff(starts) % (20 * BLOCK)) == {0}
+
+
+def test_a_note_ends_when_the_server_goes_away(
+    needs_pd: None, door: socket.socket, mix: Path, tmp_path: Path
+) -> None:
+    """One note goes on, and no word comes any more."""
+    sent: list[int] = []
+
+    def play(now: float) -> None:
+        for seq, source in blocks_at(door):
+            if not sent:
+                door.sendto(wire.encode("/bassnet/note/on", 40, 100, 0.0, seq, 0), source)
+                sent.append(seq)
+
+    with PdProcess(tmp_path, door.getsockname()[1], mix, 1.0) as pd:
+        pd.say("bassnet-dsp 1")
+        pd.listen(1.0, play)
+        assert pd.wait("note", "40 100", HEARD_S) and pd.wait("note", "40 0", HEARD_S)
+        assert pd.told["note"] == ["40 100", "40 0"]
+
+
+# --- the rig -------------------------------------------------------------------------------------------
+
+
+def test_pd_hears_this_machine_only_and_ends_with_whoever_drives_it(
+    needs_pd: None, mix: Path, tmp_path: Path
+) -> None:
+    with PdProcess(tmp_path, 9, mix, 1.0) as pd:  # port 9: nobody listens
+        with socket.socket() as other:
+            assert other.connect_ex(("127.0.0.2", pd.control)) == errno.ECONNREFUSED
+        pd.hang_up()
+        assert pd.process.wait(HEARD_S) == 0
+
+
+def test_a_report_that_is_stopped_leaves_nothing(needs_pd: None) -> None:
+    command = [sys.executable, str(Path(__file__).with_name("pd_report.py")), "--seconds", "60"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as report:
+        children = Path(f"/proc/{report.pid}/task/{report.pid}/children")
+        assert wait_for(lambda: len(children.read_text().split()) == 2, 40.0)  # the server, and Pd
+        left = [Path(f"/proc/{pid}") for pid in children.read_text().split()]
+        report.terminate()
+        assert report.wait(20.0) == 128 + signal.SIGTERM
+    # A Pd that was never dialled, because the report was stopped right then, waits for START_S.
+    assert wait_for(lambda: not any(path.exists() for path in left), 2 * START_S)
