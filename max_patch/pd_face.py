@@ -1,7 +1,8 @@
 """The face of the Pd patch: what is seen of it when it is opened.
 
-Flow: pd_patch -> face -> pd_text. Everything here sends to and hears a name, bassnet-x for X, so the
-mouse and other patches do the same; what only shows something hears a $0 name.
+Flow: controls (the models), pd_steer, pd_stream (ranges) -> face -> Canvas -> pd_patch. Everything here
+sends to and hears a name, bassnet-x for X, so the mouse and other patches do the same; what only shows
+something hears a $0 name.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from max_patch.pd_text import FONT, LETTER, LINE, Box, Canvas
 
 SIZE = (660, 540)  # pixels of the window
 LABELS = {"gain": "gain, dB", "octave": "octave", "tuning": "A, Hz", "gate": "gate, dB"}
-COLOURS = "-262144 -1 -1"  # background, foreground and label, as every Pd since 0.51 reads them
+COLOURS = "-262144 -1 -1"  # background, foreground and label, as Pd 0.53 and newer read them
 FIELD = "-233017 -66577"  # background and label
 WIDE = 300  # pixels of a slider
 METER = 116  # pixels of a meter's height

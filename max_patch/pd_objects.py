@@ -1,6 +1,6 @@
-"""How many inlets and outlets the boxes of Pd vanilla have: those that our patches use, no others.
+"""How many inlets and outlets the boxes of Pd vanilla have: those that bassnet.pd and its tests use.
 
-Flow: pd_text -> ports. A box that is not listed here is refused, so nothing but vanilla gets into a patch.
+Flow: pd_text -> ports. An object box that is not listed is refused, so that all of a patch is vanilla.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import re
 
 from bassnet_osc import BassNetError
 
-# Those whose arguments change nothing, as Pd 0.51 and newer have them: (inlets, outlets).
+# Those whose arguments change nothing, as Pd 0.53 and newer have them: (inlets, outlets).
 LISTED = {
     (0, 0): "cnv, table",
     (0, 1): "bang~, inlet, loadbang, r",
     (0, 2): "adc~",
-    (1, 0): "block~, delwrite~, outlet, outlet~, s, s~, tabsend~, tabwrite~, throw~",
+    (1, 0): "block~, delwrite~, outlet~, s, s~, tabsend~, tabwrite~, throw~",
     (
         1,
         1,

@@ -1,4 +1,4 @@
-"""The Pure Data client, bassnet.pd, for Pd 0.51 or newer.
+"""The Pure Data client, bassnet.pd, for Pd 0.53 or newer.
 
 Flow: pd_face, pd_stream, pd_session, pd_steer (canvases of named boxes and cords) -> pd_text -> generate.
 """
