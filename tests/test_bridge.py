@@ -39,7 +39,7 @@ CLOCK_STEP = 240  # samples between two of the counts that the bridge is told: 5
 TAIL = 3000  # characters of Node's words
 
 pytestmark = [
-    pytest.mark.skipif(NODE is None, reason="needs Node 20 (Debian package nodejs)"),
+    pytest.mark.skipif(NODE is None, reason="needs Node 18 (Debian package nodejs)"),
     pytest.mark.skipif(sys.platform != "linux", reason="/proc as Linux has it"),
 ]
 
