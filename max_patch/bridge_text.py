@@ -12,7 +12,7 @@ from bassnet_osc.params import PARAMS
 from bassnet_osc.spec import HELLO_BYTES, HOST, PORT, SEQ_MODULO, USUAL_RATE
 from max_patch.controls import DEVICE_MODELS, LATENCY_TARGET_MS, RING_MS, SPARE_MODELS
 
-FILES = ("ring.js", "blocks.js", "session.js", "bridge.js", "bassnet.js")
+FILES = ("ring.js", "blocks.js", "state.js", "session.js", "choices.js", "bridge.js", "bassnet.js")
 RING_FRAMES = 1 << 17  # samples of each ring: 2.7 s at 48 kHz, and SEQ_MODULO blocks are a multiple of it
 BLOCK_SIZE, WIDE_BLOCK_SIZE = 240, 480  # samples; the wide one above 48 kHz
 

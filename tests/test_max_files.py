@@ -204,6 +204,10 @@ def test_the_script_is_given_the_numbers_that_it_uses_and_no_others() -> None:
     text = "".join((FOLDER / "bridge" / name).read_text() for name in bridge_text.FILES)
     assert set(re.findall(r"SPEC\.(\w+)", text)) == set(bridge_text.numbers("live"))
     assert sorted(path.name for path in (FOLDER / "bridge").iterdir()) == sorted(bridge_text.FILES)
+    in_node = (FOLDER.parent / "tests" / "bridge" / "script.js").read_text()
+    assert (
+        f"const FILES = {json.dumps(bridge_text.FILES)};" in in_node
+    )  # what its tests run is what is embedded
 
 
 def test_what_the_script_is_told_of_the_params_are_the_protocols() -> None:
