@@ -178,3 +178,13 @@ test("a model that is later than what was told is named as such, and the latency
   assert.equal(patch.newest("state"), "ready: studio, 1740 ms later than told");
   assert.equal(patch.out[OUTLETS.total].length, n);
 });
+
+test("switched off and on, it has another session at once: the one that was left is owed no patience", () => {
+  const network = new Network();
+  const [patch] = settled(network);
+  patch.send("enabled", 0);
+  patch.send("enabled", 1);
+  patch.clock.pass(250);
+  assert.equal(patch.bridge.session.token, 1001);
+  assert.match(patch.newest("state"), /^ready/);
+});

@@ -15,12 +15,16 @@ test("no function of the script is called from the network", () => {
   const from = patch.out.map((messages) => messages.length);
   const ours = Object.keys(patch.context).filter((key) => typeof patch.context[key] === "function");
   assert.ok(ours.includes("enabled") && ours.includes("notifydeleted"));
+  const { heed } = patch.bridge;
+  let nHeeded = 0;
+  patch.bridge.heed = () => (nHeeded += 1);
   [...ours, "bang", "/", "/host", "/bassnet", "constructor", "__proto__"].forEach((name) => {
     [["x"], [0], []].forEach((args) => patch.receive(name, ...args));
   });
   patch.receive(0, 1);
   patch.receive();
-  patch.clock.pass(200);
+  patch.bridge.heed = heed;
+  assert.equal(nHeeded, 0);
   assert.deepEqual(
     patch.out.map((messages) => messages.length),
     from,
@@ -114,6 +118,17 @@ test("another token counts where the one before was not welcomed for one and a h
   patch.clock.pass(1000); // our server answers a heartbeat before that
   patch.receive("/bassnet/pong", challenge);
   assert.equal(session.token, 1000);
+});
+
+test("Max that stood still has yet to read its server's welcomes: a stranger's does not come before", () => {
+  const network = new Network();
+  const [patch] = settled(network);
+  network.server.hello = () => {};
+  patch.clock.stall(5000);
+  patch.clock.pass(1);
+  const n = patch.said("/bassnet/ping").length;
+  patch.receive(...STRANGER);
+  assert.equal(patch.said("/bassnet/ping").length, n);
 });
 
 test("a welcome with a latency that is no number of samples is none", () => {
