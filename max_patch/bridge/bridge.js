@@ -1,9 +1,9 @@
 /**
  * The bridge as a whole: what was chosen, what is said and shown, and whose turn it is.
  *
- * Flow: bassnet.js -> Bridge -> Session, Blocks, Ring, Notes -> outlets and buffers. All of it runs in Max's
- * low-priority thread: after a stall the messages come in a burst. Nothing is printed, and nothing is written
- * into parameters, so that there is nothing to undo.
+ * Flow: bassnet.js -> Bridge -> Session, Choices, Blocks, Ring, Notes -> outlets and buffers. All of it runs
+ * in Max's low-priority thread: after a stall the messages come in a burst. Nothing is printed, and nothing
+ * is written into parameters, so that there is nothing to undo.
  */
 
 const SLOW_TICKS = 4; // ticks between two looks for what may be slow: a second
