@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "max_patch"
 PROGRAM_S = 30.0  # for a script to end: at once, as none of them waits for a sound card here
 SOON_S = 5.0
+ATTEMPTS = 3  # to find the machine idle enough for real time
 LAST_PLACE = {"sh": (0.5, -1.0), "csound": (2.0, 0.0), "chuck": (2.0, 0.5)}
 NEAR = 0.1  # Csound's last tick lies 50 ms before the circle is whole: 0.08
 
@@ -85,18 +86,27 @@ def test_the_page_s_scripts_move_z(
 
 
 def test_the_python_program_writes_the_offline_bass_to_a_file(server: ServerProcess, tmp_path: Path) -> None:
-    """Every sample, from the one that belongs to the mix's first."""
+    """Every sample, from the one that belongs to the mix's first.
+
+    An overloaded server leaves windows out, whatever the deadline, and says so: then it is played again.
+    """
     bundle, blocks = Bundle.load(MODEL), mix_blocks(256, 3.0)
     soundfile.write(tmp_path / "mix.wav", np.concatenate(blocks), RATE, subtype="FLOAT")
     program = blocks_of("python.md", "python", server)[0]
-    run([sys.executable, "-W", "error", "-c", program], tmp_path)
+    for _ in range(ATTEMPTS):
+        run([sys.executable, "-W", "error", "-c", program], tmp_path)
+        told = ask(HOST, server.port)
+        if told["state"] == "ready":
+            break
     bass, rate = soundfile.read(tmp_path / "bass.wav", dtype="float32")
     z = LiveZ(bundle.spec, *bundle.z_home)
     z.set(0.5, -1.0)
     voice = Voice(bundle, RATE, z)
     expected = np.concatenate([voice.process(block) for block in blocks])[voice.latency_samples :]
     assert rate == RATE and np.abs(expected).max() > 0.1
-    np.testing.assert_array_equal(bass, expected)
+    np.testing.assert_array_equal(
+        bass, expected, f"{told['state']}: {told['reason']}, {told['inference_ms']}"
+    )
 
 
 def test_python_osc_moves_z(server: ServerProcess, tmp_path: Path) -> None:
