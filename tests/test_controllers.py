@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "max_patch"
 PROGRAM_S = 30.0  # for a script to end: at once, as none of them waits for a sound card here
 SOON_S = 5.0
+LOOK_EVERY = 0.3  # seconds: a server that begins to leave windows out does so for a second or more
 ATTEMPTS = 3  # to find the machine idle enough for real time
 LAST_PLACE = {"sh": (0.5, -1.0), "csound": (2.0, 0.0), "chuck": (2.0, 0.5)}
 NEAR = 0.1  # Csound's last tick lies 50 ms before the circle is whole: 0.08
@@ -94,9 +96,14 @@ def test_the_python_program_writes_the_offline_bass_to_a_file(server: ServerProc
     soundfile.write(tmp_path / "mix.wav", np.concatenate(blocks), RATE, subtype="FLOAT")
     program = blocks_of("python.md", "python", server)[0]
     for _ in range(ATTEMPTS):
-        run([sys.executable, "-W", "error", "-c", program], tmp_path)
-        told = ask(HOST, server.port)
-        if told["state"] == "ready":
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(run, [sys.executable, "-W", "error", "-c", program], tmp_path)
+            told = [ask(HOST, server.port)]
+            while not running.done():
+                wait([running], LOOK_EVERY)
+                told.append(ask(HOST, server.port))
+        running.result()
+        if not any(report["saving"] for report in told):
             break
     bass, rate = soundfile.read(tmp_path / "bass.wav", dtype="float32")
     z = LiveZ(bundle.spec, *bundle.z_home)
@@ -104,9 +111,8 @@ def test_the_python_program_writes_the_offline_bass_to_a_file(server: ServerProc
     voice = Voice(bundle, RATE, z)
     expected = np.concatenate([voice.process(block) for block in blocks])[voice.latency_samples :]
     assert rate == RATE and np.abs(expected).max() > 0.1
-    np.testing.assert_array_equal(
-        bass, expected, f"{told['state']}: {told['reason']}, {told['inference_ms']}"
-    )
+    seen = f"saving {[report['saving'] for report in told]}, inference {told[-1]['inference_ms']}"
+    np.testing.assert_array_equal(bass, expected, seen)
 
 
 def test_python_osc_moves_z(server: ServerProcess, tmp_path: Path) -> None:
