@@ -39,12 +39,22 @@ def line() -> Canvas:
 def connection() -> Canvas:
     """Where the server is, and the switch: each change hangs up and dials anew."""
     c = Canvas("connection")
+    _place(c)
+    _redial(c)
+    return c
+
+
+def _place(c: Canvas) -> None:
+    """Host, port and switch as they were set last."""
     c.objects(to="r bassnet-host", host="symbol", tell="t b a a", shown="[set $1(", face="s $0-host-face")
     c.objects(at="r bassnet-port", port="t b f", settle=f"delay {SETTLED_MS}", is_on="f 0", still="sel 1")
     c.objects(switch="r bassnet-connect", switched="t f f", which="sel 1")
     c.wire("to > host > tell", "tell:2 > shown > face", "tell > settle", "at > port > settle > is_on > still")
     c.wire("switch > switched", "switched:1 > 1:is_on", "switched > which")
 
+
+def _redial(c: Canvas) -> None:
+    """A bye to the one before, and the next one; switched off, the bye alone."""
     c.objects(
         dial="t b b b b b b",
         forget="[stop(",
@@ -71,7 +81,6 @@ def connection() -> Canvas:
     )
     c.wire("where:1 > the_port > 1:pair", "where > the_host > pair > connect > socket")
     c.wire("port:1 > 1:the_port", "tell:1 > 1:the_host")
-    return c
 
 
 def hello() -> Canvas:
@@ -111,12 +120,27 @@ def welcome() -> Canvas:
 def state() -> Canvas:
     """The state line, the watchdog, and the count of what was not there in time."""
     c = Canvas("state")
+    _watch(c)
+    _tell(c)
+    _show(c)
+    c.objects(reset="r bassnet-reset", zero="[0(")
+    c.wire("reset > zero")
+    for event, count in (("miss", "missed"), ("late", "late")):
+        _count(c, event, count)
+    return c
+
+
+def _watch(c: Canvas) -> None:
+    """Who has been silent for SILENT_MS is gone."""
     c.objects(alive="r $0-alive", heard="t b b", silence=f"delay {SILENT_MS}", to_gone="s $0-gone", on="[1(")
     c.objects(gone="r $0-gone", lost="t b b b b", stop="[stop(", offline="[symbol offline(", no="[0(")
     c.objects(nobody=f"[symbol {NO_SERVER}(", state="s bassnet-state", reason="s bassnet-reason")
     c.wire("alive > heard > silence > to_gone", "heard:1 > on", "gone > lost", "lost:3 > stop > silence")
     c.wire("lost:2 > no", "lost:1 > offline > state", "lost > nobody > reason")
 
+
+def _tell(c: Canvas) -> None:
+    """The server's state and reason, and for REFUSAL_MS its refusals instead."""
     c.objects(status="r $0-status", told="list append", both="unpack s s", calm="spigot 1")
     c.objects(
         error="r $0-error", refused="list append", words="unpack s s", text="symbol", code="sel no_session"
@@ -126,6 +150,9 @@ def state() -> Canvas:
     c.wire("words:1 > 1:text", "code:1 > show", "show:1 > hush > 1:calm", "show > text > reason")
     c.wire("show > later > again > 1:calm")
 
+
+def _show(c: Canvas) -> None:
+    """On the face: state, reason and the model that plays."""
     c.objects(model="r $0-model", name="symbol", plays="s $0-plays")
     c.wire("model > name > plays")
     for word in ("state", "reason"):
@@ -139,12 +166,6 @@ def state() -> Canvas:
         c.wire(f"new_{word} > {word}_as > {word}_face")
     c.objects(plays_now="r $0-plays", plays_as="[label $1(", plays_face="s $0-plays-face")
     c.wire("plays_now > plays_as > plays_face")
-
-    c.objects(reset="r bassnet-reset", zero="[0(")
-    c.wire("reset > zero")
-    for event, count in (("miss", "missed"), ("late", "late")):
-        _count(c, event, count)
-    return c
 
 
 def _count(c: Canvas, event: str, count: str) -> None:
@@ -172,6 +193,12 @@ def latency() -> Canvas:
     )
     c.wire("later > all", "changed:1 > restart", "changed > hello", "offset > all", "told > first > all")
     c.wire("rate > faster", "faster:1 > 2:all", "faster > all")
+    _sums(c)
+    return c
+
+
+def _sums(c: Canvas) -> None:
+    """In ms, and in samples, of what `all` packs."""
     sums = {
         "dry-ms": f"($f1 + $f2 * {BLOCK}) * 1000 / $f3",
         "deadline": f"max(1, $f2 - 1) * {BLOCK * 1000} / $f3",  # a block's time is left for the ways and Pd
@@ -184,7 +211,6 @@ def latency() -> Canvas:
             **{name: f"expr {sum_}", f"to_{name}": "s bassnet-latency" if name == "total" else f"s $0-{name}"}
         )
         c.wire(f"all > {name} > to_{name}")
-    return c
 
 
 def beginning() -> Canvas:

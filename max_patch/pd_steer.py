@@ -9,7 +9,7 @@ lines between such points, so where the block before had none it gets one, with 
 from __future__ import annotations
 
 from bassnet_osc.params import PARAMS
-from bassnet_osc.spec import ModelSpec
+from bassnet_osc.spec import USUAL_RATE, ModelSpec
 from max_patch.pd_stream import BLOCK, RING
 from max_patch.pd_text import Canvas
 
@@ -20,7 +20,16 @@ NEVER = -10  # a seq that none is one block after, an x that none is
 
 def z() -> Canvas:
     """X and Y: as plain z with a new stream or session, else timed to the block."""
-    c, limit = Canvas("z"), f"{ModelSpec.z_limit:g}"
+    c = Canvas("z")
+    _position(c)
+    _plain(c)
+    _timed(c)
+    return c
+
+
+def _position(c: Canvas) -> None:
+    """Where z is now, and that it has moved."""
+    limit = f"{ModelSpec.z_limit:g}"
     c.objects(
         r_x="r bassnet-x", r_y="r bassnet-y", clip_x=f"clip -{limit} {limit}", clip_y=f"clip -{limit} {limit}"
     )
@@ -31,6 +40,9 @@ def z() -> Canvas:
     )
     c.wire("and_x:1 > pair", "and_y:2 > 1:pair", "and_y:1 > pair", "pair > 1:here", "pair > 1:now")
 
+
+def _plain(c: Canvas) -> None:
+    """At the first block of a stream or a session: z as it is."""
     c.objects(
         introduce="r $0-introduce", restart="r $0-restart", anew="[1(", is_plain="f 0", clock="r $0-z-clock"
     )
@@ -43,6 +55,9 @@ def z() -> Canvas:
         "look:1 > is_plain > if_plain > say",
     )
 
+
+def _timed(c: Canvas) -> None:
+    """At any other one, where z has moved: what held until then, and what holds from here."""
     c.objects(move="t b b b b", zero="[0(", seq="r $0-seq", hold="f", this="f", that="f", held="t f f")
     c.objects(back="- 1", wrap="mod", modulo="r $0-modulo", past="[$1 0(", last=f"- {NEVER}", is_next="sel 1")
     c.objects(recall="t b", old="list prepend", at="[$1 0(", both="t b f", new="list prepend", timed="t a a")
@@ -58,7 +73,6 @@ def z() -> Canvas:
     c.wire("move:2 > hold > held", "held:1 > back > wrap > past > 1:old", "held > last > is_next:1 > recall")
     c.wire("recall > before > old > osc_at > send", "move:1 > this > both", "both:1 > at > 1:new")
     c.wire("both > now > timed", "timed:1 > new > osc_at", "timed > 1:before", "move > that > 1:last")
-    return c
 
 
 def sound() -> Canvas:
@@ -67,6 +81,13 @@ def sound() -> Canvas:
     c.objects(introduce="r $0-introduce", send="s $0-send", param="r bassnet-param")
     c.objects(names=f"route {' '.join(NUMBERS)} timbre")
     c.wire("param > names")
+    _numbers(c)
+    _words(c)
+    return c
+
+
+def _numbers(c: Canvas) -> None:
+    """Clipped to their ranges."""
     for i, (name, (lowest, highest)) in enumerate(NUMBERS.items()):
         kind = "-f i " if name == "octave" else ""
         c.objects(**{f"to_{name}": f"s bassnet-{name}", f"r_{name}": f"r bassnet-{name}", name: "f"})
@@ -81,6 +102,10 @@ def sound() -> Canvas:
             f"r_{name} > clip_{name} > {name} > osc_{name} > send",
             f"introduce > {name}",
         )
+
+
+def _words(c: Canvas) -> None:
+    """Timbre and model: nothing is said of them until one was chosen."""
     c.objects(to_timbre="s bassnet-timbre", to_symbol="symbol")
     c.wire(f"names:{len(NUMBERS)} > to_symbol > to_timbre")
     for name, address in (("timbre", "param timbre"), ("model", "model")):
@@ -96,19 +121,25 @@ def sound() -> Canvas:
         c.objects(**{f"{name}_as": "[set $1(", f"{name}_face": f"s $0-{name}-face"})
         c.wire(f"r_{name} > {name}_first > {name} > {name}_chosen > osc_{name} > send", f"introduce > {name}")
         c.wire(f"{name}_first:1 > {name}_yes > 1:{name}_chosen", f"{name}_chosen > {name}_as > {name}_face")
-    return c
 
 
 def notes() -> Canvas:
     """Each note as `pitch velocity` when its sound is played, velocity 0 where it ends."""
     c = Canvas("notes")
+    _wait_for_sound(c)
+    _end(c)
+    return c
+
+
+def _wait_for_sound(c: Canvas) -> None:
+    """Each note comes out as late as the sound that it describes."""
     c.objects(
         note="r $0-note", kinds="route on off", on="[$1 $2 $4 $5(", off="[$1 0 $2 $3(", parts="unpack f f f f"
     )
     c.objects(seq="f", go="t f b b", now="r $0-seq", ring="r $0-ring-blocks", offset="r $0-offset")
     c.objects(told="r $0-latency", first="unpack f", rate="r $0-rate", tick="r $0-tick", since="timer")
     c.objects(
-        when=f"pack f f {RING} f f 48000 f"
+        when=f"pack f f {RING} f f {USUAL_RATE} f"
     )  # its seq, seq now, ring, its offset, latency, rate, ms since
     c.objects(ms=f"expr (($f1 - $f2 + $f3 + 1) * {BLOCK} + $f4 + $f5) * 1000 / $f6 - $f7")
     c.objects(
@@ -124,6 +155,9 @@ def notes() -> Canvas:
     c.wire("go > later", "later:1 > 1:pair", "later > pair > both > out", "now > 1:when", "ring > 2:when")
     c.wire("offset > 4:when", "told > first > 4:when", "rate > 5:when", "tick > since")
 
+
+def _end(c: Canvas) -> None:
+    """The note that sounds ends where a stream does, or its server is gone."""
     c.objects(sounding="unpack f f", last="f 0", gone="r $0-gone", restart="r $0-restart")
     c.objects(end="t b b b", clear="[clear(", is_any="moses 1", silent="[$1 0(", none="[0(")
     c.wire(
@@ -134,4 +168,3 @@ def notes() -> Canvas:
         "end:1 > last > is_any",
     )
     c.wire("is_any:1 > silent > out", "end > none > 1:last")
-    return c

@@ -57,13 +57,24 @@ def blocks() -> Canvas:
     c = Canvas("blocks")
     c.objects(tick="r $0-tick", steps="t b b b b", z="s $0-z-clock")
     c.wire("tick > steps", "steps:3 > z")  # where z has moved, that goes out before the block
+    _send(c)
+    _clear(c)
+    _go_on(c)
+    _restart(c)
+    return c
 
+
+def _send(c: Canvas) -> None:
+    """The block goes out under its seq, and from now on it waits for its answer."""
     c.objects(seq="f 0", sent="t b f f", slot=f"mod {SLOTS}", waits="t b f", no="[0(", mark="tabwrite $0-got")
     c.objects(block=f"array get $0-block 0 {BLOCK}", numbered="list prepend")
     c.objects(osc="oscformat -f i bassnet audio in", send="s $0-send", got=f"table $0-got {SLOTS}")
     c.wire("steps:2 > seq > sent", "sent:2 > slot > waits", "waits:1 > 1:mark", "waits > no > mark")
     c.wire("sent:1 > 1:numbered", "sent > block > numbered > osc > send")
 
+
+def _clear(c: Canvas) -> None:
+    """What was played just now: missed, where no answer had come, and silent for the next time."""
     c.objects(played="f 0", look="t f f", had="tabread $0-got", without="sel 0", miss="s $0-miss")
     c.objects(at=f"* {BLOCK}", clear="t b f", zeros="array get $0-zeros", into="array set $0-ring")
     c.objects(silence=f"table $0-zeros {BLOCK}")
@@ -72,6 +83,9 @@ def blocks() -> Canvas:
     )
     c.wire("clear > zeros > into")
 
+
+def _go_on(c: Canvas) -> None:
+    """The next seq, and what is played while it is gathered."""
     c.objects(step="f 0", one="+ 1", wrap="mod", now="t f f", tell="s $0-seq", behind=f"- {RING}")
     c.objects(next=f"mod {SLOTS}", both="t f f", start=f"* {BLOCK}", span=f"list append {BLOCK}")
     c.objects(play="s $0-play", ring="r $0-ring-blocks", modulo="r $0-modulo")
@@ -84,6 +98,9 @@ def blocks() -> Canvas:
     )
     c.wire("now > behind > next > both", "ring > 1:behind", "both:1 > 1:played", "both > start > span > play")
 
+
+def _restart(c: Canvas) -> None:
+    """An empty ring, no answer awaited, and a seq JUMP ahead."""
     c.objects(restart="r $0-restart", anew="t b b b", empty="[const 0(", full="[const 1(")
     c.objects(to_ring="s $0-ring", to_got="s $0-got", last="f 0", jump=f"+ {JUMP}")
     c.wire(
@@ -93,7 +110,6 @@ def blocks() -> Canvas:
         "anew > last > jump > wrap",
         "now:1 > 1:last",
     )
-    return c
 
 
 def answers() -> Canvas:
