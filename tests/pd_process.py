@@ -35,6 +35,19 @@ TOLD = ("state", "reason", "latency", "missed", "late", "note")  # names bassnet
 def player(control: int, mix: Path, seconds: float, rate: int) -> str:
     """A patch that passes on each line `NAME WORDS` that comes in, and plays the mix at rig-start."""
     c = Canvas("player")
+    _control(c)
+    _quit(c, control)
+    c.objects(
+        load="loadbang", read=f"[read -resize {mix} rig-mix(", files="soundfiler", mix="table rig-mix 64"
+    )
+    c.objects(start="r rig-start", go="t b b", play="tabplay~ rig-mix", throw="throw~ bassnet-mix")
+    c.objects(record="tabwrite~ rig-in", into=f"table rig-in {round(seconds * rate)}")
+    c.wire("load > read > files", "start > go", "go:1 > record", "go > play > throw", "play > record")
+    return patch_text(c)
+
+
+def _control(c: Canvas) -> None:
+    """The line to whoever drives Pd: names and words come in, what is told goes back."""
     c.objects(
         line="netreceive",
         all="list append",
@@ -50,22 +63,18 @@ def player(control: int, mix: Path, seconds: float, rate: int) -> str:
         "both > rest:1 > words > to",
         "back > said > line",
     )
-    c.objects(alone="sel 0", dialled="[stop(", waits=f"delay {1000 * START_S:g}", quit="[; pd quit(")
-    c.objects(some="[1(", was_dialled="spigot", begin="loadbang", listen=f"[listen {control} {HOST}(")
-    c.wire("begin > listen > line")
-    # Where nobody dials, and where who had dialled is gone, killed perhaps, nothing is left.
-    c.wire("begin > waits > quit", "line:1 > alone > was_dialled > quit", "alone:1 > some > 1:was_dialled")
-    c.wire("alone:1 > dialled > waits")
     for name in (*TOLD, "wrote"):
         c.objects(**{name: f"r bassnet-{name}", f"as {name}": f"list prepend {name}"})
         c.wire(f"{name} > as {name} > back")
-    c.objects(
-        load="loadbang", read=f"[read -resize {mix} rig-mix(", files="soundfiler", mix="table rig-mix 64"
-    )
-    c.objects(start="r rig-start", go="t b b", play="tabplay~ rig-mix", throw="throw~ bassnet-mix")
-    c.objects(record="tabwrite~ rig-in", into=f"table rig-in {round(seconds * rate)}")
-    c.wire("load > read > files", "start > go", "go:1 > record", "go > play > throw", "play > record")
-    return patch_text(c)
+
+
+def _quit(c: Canvas, control: int) -> None:
+    """Pd ends where nobody dials, and where who had dialled is gone, killed perhaps: nothing is left."""
+    c.objects(alone="sel 0", dialled="[stop(", waits=f"delay {1000 * START_S:g}", quit="[; pd quit(")
+    c.objects(some="[1(", was_dialled="spigot", begin="loadbang", listen=f"[listen {control} {HOST}(")
+    c.wire("begin > listen > line")
+    c.wire("begin > waits > quit", "line:1 > alone > was_dialled > quit", "alone:1 > some > 1:was_dialled")
+    c.wire("alone:1 > dialled > waits")
 
 
 def recorder(folder: Path, seconds: float, rate: int) -> str:
