@@ -165,9 +165,13 @@ class Stretch:
         for seq in self.wrong:
             sent, late = self.run[seq][0], [round(1e3 * self._late(k), 1) for k in self._on_its_way(seq)]
             came, needed = (round(1e3 * (when - sent), 1) for when in (self._came(seq), self._needed(seq)))
-            what = "mistaken" if seq in self.mistaken else "unheard"
+            k, answer = seq - self.first, self.answers.get(seq, (0.0, np.zeros(BLOCK)))[1]
+            what = (
+                f"mistaken in {np.sum(self.bass[k] != answer)} samples" if self.bass[k].any() else "unheard"
+            )
             lines.append(
-                f"{seq} {what}: came {came} ms after it was sent, needed {needed}, Pd late by {late}"
+                f"block {k} of {len(self.bass)}, seq {seq}, {what}: came {came} ms after it was sent, "
+                f"needed {needed}, Pd late by {late}"
             )
         return "\n".join(lines)
 

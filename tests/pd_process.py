@@ -30,6 +30,8 @@ SPEAKERS = (
 RECORDED = ("in", "dry", "bass", "left", "right")
 PAUSE_S = 0.005  # between two looks: less than a block
 TOLD = ("state", "reason", "latency", "missed", "late", "note")  # names bassnet-... that the rig passes on
+TOLD_OF_RIG = ("over", "wrote")  # the same, of its own: the recording is whole; the files are written
+OVER_MS = 10  # more than a block: by Pd's own time, so that no busy machine's recording lacks its end
 
 
 def player(control: int, mix: Path, seconds: float, rate: int) -> str:
@@ -63,7 +65,7 @@ def _control(c: Canvas) -> None:
         "both > rest:1 > words > to",
         "back > said > line",
     )
-    for name in (*TOLD, "wrote"):
+    for name in (*TOLD, *TOLD_OF_RIG):
         c.objects(**{name: f"r bassnet-{name}", f"as {name}": f"list prepend {name}"})
         c.wire(f"{name} > as {name} > back")
 
@@ -87,7 +89,8 @@ def recorder(folder: Path, seconds: float, rate: int) -> str:
         files="soundfiler",
         wrote="s bassnet-wrote",
     )
-    c.wire("write > steps > wrote")
+    c.objects(over=f"delay {1000 * seconds + OVER_MS:g}", told_over="s bassnet-over")
+    c.wire("write > steps > wrote", "start > over > told_over")
     for i, name in enumerate(RECORDED, start=1):
         c.objects(**{f"write {name}": f"[write -wave -bytes 4 {folder}/{name}.wav rig-{name}("})
         c.wire(f"steps:{i} > write {name} > files")
@@ -126,7 +129,7 @@ class PdProcess:
         self.control = _free_port()
         (folder / "player.pd").write_text(player(self.control, mix, seconds, rate))
         (folder / "recorder.pd").write_text(recorder(folder, seconds, rate))
-        self.told: dict[str, list[str]] = {name: [] for name in (*TOLD, "wrote")}
+        self.told: dict[str, list[str]] = {name: [] for name in (*TOLD, *TOLD_OF_RIG)}
         self._unread = b""
 
     def __enter__(self) -> PdProcess:
@@ -181,6 +184,7 @@ class PdProcess:
 
     def play(self, seconds: float, each: Callable[[float], None] = lambda now: None) -> None:
         """Starts the mix and the recorders; returns when they have run for so long."""
+        self.told["over"].clear()
         self.say("rig-start bang")
         self.listen(seconds, each)
 
@@ -194,6 +198,7 @@ class PdProcess:
 
     def recorded(self) -> dict[str, Audio]:
         """What was played and what came: each of RECORDED (n,) float32, from the same sample on."""
+        assert wait_for(lambda: (self._listen(), self.told["over"])[1], START_S), self.said()
         self.say("rig-write bang")
         assert wait_for(lambda: (self._listen(), self.told["wrote"])[1], START_S), self.said()
         return {name: soundfile.read(self.folder / f"{name}.wav", dtype="float32")[0] for name in RECORDED}

@@ -398,7 +398,8 @@ def test_each_knob_is_told_to_the_server_and_to_the_next_one(
             with ServerProcess(port=first.port):
                 for address, args in {**dict(KNOBS.values()), "/bassnet/z": (1.25, -0.5)}.items():
                     assert wait_for(lambda: capture.said(address)[-1:] == [args], 4 * HEARD_S), address  # noqa: B023
-                assert wait_for(lambda: ("notes", 1) in capture.said("/bassnet/subscribe"), HEARD_S)
+                told = [("notes", 1)] * pd_session.N_TOLD
+                assert wait_for(lambda: capture.said("/bassnet/subscribe") == told, HEARD_S)
                 assert pd.wait("state", "ready", HEARD_S) and capture.said("/bassnet/bye") == []
                 pd.say("bassnet-connect 0")
                 assert wait_for(lambda: capture.said("/bassnet/bye") == [()], HEARD_S)
