@@ -148,12 +148,8 @@ class PdProcess:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
             self.say("pd quit")
-        try:
-            self.process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            self._end()
+        wait_for(lambda: self.process.poll() is not None, STOP_S)
+        self._end()
 
     def _end(self) -> None:
         """Pd is gone, whatever it was doing."""

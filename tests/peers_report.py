@@ -68,7 +68,7 @@ PEERS = (
         "Pure Data",
         "`bassnet.pd`: the demo mix from Pd and back, z moved: every sample is the offline one; jitter and "
         "loss; a server that is restarted; two of them",
-        "test_pd.py",
+        "test_pd.py test_pd_text.py",
         "",
         ("pd", "-version"),
     ),
@@ -101,7 +101,7 @@ def asked(peer: Peer) -> str:
     return (found[1] or found[2]) if found else "unknown"
 
 
-def tested(peer: Peer) -> dict[str, int]:
+def counts_of(peer: Peer) -> dict[str, int]:
     """How many of its tests passed, failed, were skipped."""
     files = [str(HERE / name) for name in peer.tests.split()]
     command = [sys.executable, "-m", "pytest", "-q", "--no-header", *files]
@@ -122,7 +122,7 @@ def main() -> int:
     print(f"| {HEAD} |\n|{'---|' * (HEAD.count('|') + 1)}")  # noqa: T201
     is_well = True
     for peer in PEERS:
-        counts = tested(peer)
+        counts = counts_of(peer)
         is_well = is_well and set(counts) == {"passed"}
         told = ", ".join(f"{n} {word}" for word, n in counts.items())
         chosen = f' -k "{peer.chosen}"' if peer.chosen else ""
